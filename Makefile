@@ -1,0 +1,82 @@
+# The verbs of this project; `make` alone lists them.
+#
+# No verb needs another one before it: each depends on the environment, which is made when it is
+# missing and brought up to date when pyproject.toml has changed. Nothing is installed elsewhere.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PYTHONS ?= python3.13 python3.12 python3.11 python3
+PY_MIN := 3.11
+
+# `make sim`: how many examples each property is given, and where the drawing starts.
+SEEDS ?= 500
+FIRST_SEED ?= 1
+# `make chaos-kill`, `make run` and `make bench` pass these on as they are.
+ARGS ?=
+
+.PHONY: help setup run demo test check sim bench docs contract chaos-kill clean
+
+help: ## List the verbs
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+setup: $(READY) ## Make .venv with everything in it (each other verb does so by itself)
+
+# The stamp is written last, so an interrupted installation is simply done again.
+$(READY): pyproject.toml
+	@python=""; for name in $(PYTHONS); do \
+	  if "$$name" -c 'import sys; sys.exit(sys.version_info < tuple(map(int, "$(PY_MIN)".split("."))))' 2>/dev/null; \
+	  then python="$$name"; break; fi; done; \
+	if [ -z "$$python" ]; then \
+	  echo "aimem needs Python $(PY_MIN) or newer, and none of these is one: $(PYTHONS)." >&2; \
+	  echo "Install one, or name it: make setup PYTHONS=/path/to/python3" >&2; exit 1; fi; \
+	if ! $(BIN)/python -c 'import pip' 2>/dev/null; then \
+	  echo "Making $(VENV) with $$("$$python" --version) ..."; \
+	  rm -rf $(VENV); \
+	  if ! "$$python" -m venv $(VENV); then rm -rf $(VENV); \
+	    echo "This Python cannot make environments; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; fi; fi; \
+	echo "Installing what pyproject.toml asks for (the first time takes a minute or two) ..."; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'; \
+	touch $@
+
+run: $(READY) ## Run a node in the foreground (ARGS="--data-dir DIR ...")
+	$(BIN)/aimem-node run $(ARGS)
+
+demo: $(READY) ## Show what it does, on a node of its own that leaves nothing behind
+	@$(BIN)/python -m aimem_node.gateways.demo $(ARGS)
+
+test: check ## Everything that must hold: check, then all tests on two cores
+	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+check: $(READY) ## What needs no running node: style, types, import directions, made files, tidiness
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy aimem_sync aimem_node chaos/kill.py
+	$(BIN)/lint-imports
+	$(BIN)/python -m aimem_node.contract.make --check
+	$(BIN)/python -m pytest tests/test_tidy.py tests/test_requirements.py
+
+# The properties of the merge, the log and the cursor, with examples drawn from a seed. The
+# simulator of a whole cluster comes with replication and takes over this verb and its arguments.
+sim: $(READY) ## Try the pure core on many random histories (SEEDS=500 FIRST_SEED=1)
+	SEEDS=$(SEEDS) $(BIN)/python -m pytest tests/aimem_sync -n 2 -p tests.seeds \
+	  --hypothesis-profile=seeds --hypothesis-seed=$(FIRST_SEED)
+
+bench: $(READY) ## Measure the node on this machine and print the figures
+	$(BIN)/aimem-node bench $(ARGS)
+
+docs: contract ## Make the made pages of docs/ again
+
+contract: $(READY) ## Make values, descriptors, surface and pages from proto/ again
+	$(BIN)/python -m aimem_node.contract.make
+
+chaos-kill: $(READY) ## Kill a real node again and again under 1,000 stores; nothing may be lost or doubled
+	$(BIN)/python -m chaos.kill $(ARGS)
+
+clean: ## Remove the environment and everything made while working
+	rm -rf $(VENV) build dist ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .bench
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,117 @@
+"""The operator's commands on a node's files: identity, pins, tokens, restore.
+
+None of them opens the store of a running node. Each returns what it did as a plain object,
+which the operator's command line prints for people or as JSON.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from aimem_node.clocks import SystemChance, SystemClock
+from aimem_node.config import load, settings_markdown
+from aimem_node.contract.errors import Code, Failure
+from aimem_node.contract.operations import Role
+from aimem_node.replica.identity import Identity
+from aimem_node.rpc import access_edit
+from aimem_node.rpc.access import read_access
+from aimem_node.store.backup import restore
+
+
+def run(command: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Do one command. Raises Failure with what to do next."""
+    known = COMMANDS.get(command)
+    if known is None:
+        raise Failure(Code.UNIMPLEMENTED, f"there is no command {command!r}")
+    settings = load({"data_dir": given.get("data_dir")})
+    return known(settings.data_dir, given)
+
+
+def _identity(data_dir: Path, _given: Mapping[str, Any]) -> dict[str, Any]:
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    identity = Identity.load_or_create(str(data_dir), SystemChance())
+    return {
+        "node_id": identity.node_id,
+        "fingerprint": identity.fingerprint,
+        "certificate": identity.cert_pem.decode("ascii"),
+    }
+
+
+def _pin_add(data_dir: Path, given: Mapping[str, Any]) -> dict[str, Any]:
+    file = Path(given["certificate"])
+    try:
+        pem = file.read_bytes()
+    except OSError as error:
+        raise Failure(
+            Code.INVALID_ARGUMENT, f"{file}: {error.strerror}", path="certificate",
+            next="Name the other machine's node.crt.",
+        ) from None  # fmt: skip
+    role = Role(given.get("role") or Role.WRITER.value)
+    return {"fingerprint": access_edit.add_pin(str(data_dir), pem, given["name"], role)}
+
+
+def _pin_remove(data_dir: Path, given: Mapping[str, Any]) -> dict[str, Any]:
+    return {"removed": list(access_edit.remove_pin(str(data_dir), given["name"]))}
+
+
+def _pin_list(data_dir: Path, _given: Mapping[str, Any]) -> dict[str, Any]:
+    pins = read_access(str(data_dir)).pins
+    return {
+        "pins": [
+            {"fingerprint": fingerprint, "name": pin.name, "role": pin.role.value}
+            for fingerprint, pin in sorted(pins.items())
+        ]
+    }
+
+
+def _token_create(data_dir: Path, given: Mapping[str, Any]) -> dict[str, Any]:
+    days = given.get("days")
+    expires_us = None if days is None else SystemClock().now_us() + int(days) * 86_400_000_000
+    made = access_edit.create_token(
+        str(data_dir),
+        given["name"],
+        Role(given.get("role") or Role.WRITER.value),
+        given.get("agent") or "*",
+        expires_us,
+    )
+    return {"name": given["name"], "token": made}
+
+
+def _token_revoke(data_dir: Path, given: Mapping[str, Any]) -> dict[str, Any]:
+    return {"revoked": access_edit.revoke_token(str(data_dir), given["name"]).name}
+
+
+def _token_list(data_dir: Path, _given: Mapping[str, Any]) -> dict[str, Any]:
+    tokens = read_access(str(data_dir)).tokens
+    return {
+        "tokens": [
+            {
+                "name": token.name,
+                "role": token.role.value,
+                "agent": token.agent_pattern,
+                "expires_us": token.expires_us,
+            }
+            for token in sorted(tokens.values(), key=lambda token: token.name)
+        ]
+    }
+
+
+def _restore(data_dir: Path, given: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(restore(Path(given["from"]), data_dir, SystemClock().now_us()))
+
+
+def _settings(_data_dir: Path, _given: Mapping[str, Any]) -> dict[str, Any]:
+    return {"markdown": settings_markdown()}
+
+
+COMMANDS: Mapping[str, Callable[[Path, Mapping[str, Any]], dict[str, Any]]] = {
+    "identity": _identity,
+    "pin-add": _pin_add,
+    "pin-remove": _pin_remove,
+    "pin-list": _pin_list,
+    "token-create": _token_create,
+    "token-revoke": _token_revoke,
+    "token-list": _token_list,
+    "restore": _restore,
+    "settings": _settings,
+}

@@ -1,0 +1,83 @@
+"""Ask a node and wait for the answer: for scripts, the demo and benches."""
+
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Any
+
+import grpc
+
+from aimem_node.client.grpc_wire import CALL_TIMEOUT_S, Route, failure_of
+from aimem_node.contract.codec import from_wire, to_wire
+from aimem_node.contract.errors import Failure
+from aimem_node.contract.operations import OPERATIONS
+
+
+class SyncClient:
+    """One node, reached over one channel. Threads may share it."""
+
+    def __init__(self, route: Route, timeout_s: float = CALL_TIMEOUT_S) -> None:
+        """Opens the channel; whether a node is there shows at the first call."""
+        self._route = route
+        self._timeout_s = timeout_s
+        credentials = route.credentials()
+        if credentials is None:
+            self._channel = grpc.insecure_channel(route.target, route.options())
+        else:
+            self._channel = grpc.secure_channel(route.target, credentials, route.options())
+        self._methods: dict[str, Any] = {}
+
+    @classmethod
+    def unix(cls, path: str, timeout_s: float = CALL_TIMEOUT_S) -> "SyncClient":
+        """The node behind a socket on this machine."""
+        return cls(Route.unix(path), timeout_s)
+
+    def __enter__(self) -> "SyncClient":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the node; calls in progress fail."""
+        self._channel.close()
+
+    def call(self, operation: str, request: Any) -> Any:
+        """The response to a request of the contract, or the node's own Failure."""
+        method = self._method(operation)
+        try:
+            answer = method(
+                to_wire(request), timeout=self._timeout_s, metadata=self._route.metadata()
+            )
+        except grpc.RpcError as error:
+            raise self._failure(error) from None
+        return from_wire(OPERATIONS[operation].response, answer)
+
+    def stream(self, operation: str, request: Any) -> Iterator[Any]:
+        """The responses one by one, or Failure. Close it to stop early."""
+        call = self._method(operation)(to_wire(request), metadata=self._route.metadata())
+        response = OPERATIONS[operation].response
+        try:
+            for answer in call:
+                yield from_wire(response, answer)
+        except grpc.RpcError as error:
+            raise self._failure(error) from None
+        finally:
+            call.cancel()
+
+    def _method(self, name: str) -> Any:
+        method = self._methods.get(name)
+        if method is None:
+            operation = OPERATIONS[name]
+            channel = self._channel
+            kind = channel.unary_stream if operation.streaming else channel.unary_unary
+            method = self._methods[name] = kind(operation.grpc_path)
+        return method
+
+    def _failure(self, error: Any) -> Failure:
+        trailing = error.trailing_metadata() or ()
+        return failure_of(self._route.target, error.code(), error.details() or "", trailing)

@@ -1,0 +1,160 @@
+"""Every setting of a node on one page, and where each may be given.
+
+A later source wins: default, settings file (TOML), environment, command line. A setting that
+nobody knows, or a value that does not fit, stops the node at start and names its place.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from aimem_node import places
+from aimem_node.contract.errors import Code, Failure
+
+ENV_PREFIX = "AIMEM_"
+FILE_NAME = "aimem.toml"
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How one node runs."""
+
+    data_dir: Path = field(metadata={"help": "Where the store, the key and the access lists are."})
+    http: str = field(
+        default="",
+        metadata={
+            "help": "host:port of a loopback address on which HTTP and MCP also listen; "
+            "empty for none. Callers need a bearer token."
+        },
+    )
+    http_open: bool = field(
+        default=False,
+        metadata={"help": "Callers on the loopback address need no token and may read and write."},
+    )
+    grpc: str = field(
+        default="",
+        metadata={
+            "help": "host:port on which gRPC listens with mutual TLS for pinned certificates; "
+            "empty for none."
+        },
+    )
+    log_level: str = field(default="info", metadata={"help": "debug, info, warning or error."})
+    log_json: bool = field(
+        default=False, metadata={"help": "Write the log as JSON, one object a line."}
+    )
+    readers: int = field(
+        default=4, metadata={"help": "Threads that answer reads, each with its own connection."}
+    )
+
+    def __post_init__(self) -> None:
+        if self.log_level not in ("debug", "info", "warning", "error"):
+            raise _bad("log_level", f"{self.log_level!r} is not debug, info, warning or error")
+        if not 1 <= self.readers <= 64:
+            raise _bad("readers", "it must be from 1 to 64")
+        for name in ("http", "grpc"):
+            if getattr(self, name):
+                split_address(name, getattr(self, name))
+        if self.http and split_address("http", self.http)[0] not in LOOPBACK:
+            raise _bad(
+                "http",
+                f"{self.http!r} is not a loopback address, and there is no plaintext beyond one",
+            )
+
+
+def split_address(name: str, text: str) -> tuple[str, int]:
+    """Host and port of host:port. Raises INVALID_ARGUMENT naming the setting."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isdigit() or not 0 <= int(port) <= 65_535:
+        raise _bad(name, f"{text!r} is not host:port")
+    return host, int(port)
+
+
+def load(given: Mapping[str, Any], env: Mapping[str, str] | None = None) -> Settings:
+    """The settings from all sources. `given` is the command line's; None there means absent."""
+    env = os.environ if env is None else env
+    data_dir = Path(given.get("data_dir") or places.default_data_dir(dict(env))).expanduser()
+    settings = Settings(data_dir=data_dir.absolute())
+    named = given.get("config") or env.get(ENV_PREFIX + "CONFIG")
+    file = Path(named) if named else settings.data_dir / FILE_NAME
+    if named or file.exists():
+        settings = _with(settings, _read_file(file), f"{file}: ")
+    from_env = {
+        one.name: env[ENV_PREFIX + one.name.upper()]
+        for one in fields(Settings)
+        if one.name != "data_dir" and ENV_PREFIX + one.name.upper() in env
+    }
+    settings = _with(settings, from_env, "environment: " + ENV_PREFIX)
+    return _with(settings, {k: v for k, v in given.items() if v is not None}, "command line: ")
+
+
+def _read_file(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise Failure(
+            Code.INVALID_ARGUMENT, f"there is no settings file {file}", path="config",
+            next="Name an existing file, or none.",
+        ) from None  # fmt: skip
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Failure(
+            Code.INVALID_ARGUMENT, f"{file}: {error}", path="config", next="Mend that line."
+        ) from None
+
+
+def _with(settings: Settings, values: Mapping[str, Any], where: str) -> Settings:
+    kinds = {one.name: type(getattr(settings, one.name)) for one in fields(Settings)}
+    changed: dict[str, Any] = {}
+    for name, value in values.items():
+        if name in ("data_dir", "config"):
+            continue
+        if name not in kinds:
+            raise Failure(
+                Code.INVALID_ARGUMENT, f"{where}{name}: there is no such setting", path=name,
+                next="Known settings: " + ", ".join(sorted(kinds)) + ".",
+            )  # fmt: skip
+        changed[name] = _as(kinds[name], name, value)
+    return replace(settings, **changed) if changed else settings
+
+
+def _as(kind: type, name: str, value: Any) -> Any:
+    if isinstance(value, kind) and not (kind is int and isinstance(value, bool)):
+        return value
+    if isinstance(value, str) and kind is bool and value.lower() in ("1", "true", "yes", "on"):
+        return True
+    if isinstance(value, str) and kind is bool and value.lower() in ("0", "false", "no", "off", ""):
+        return False
+    if isinstance(value, str) and kind is int and value.isdigit():
+        return int(value)
+    raise _bad(name, f"{value!r} is not a {kind.__name__}")
+
+
+def _bad(name: str, message: str) -> Failure:
+    return Failure(
+        Code.INVALID_ARGUMENT, f"setting {name}: {message}", path=name,
+        next="Mend it where it is given: command line, environment or settings file.",
+    )  # fmt: skip
+
+
+def settings_markdown() -> str:
+    """docs/settings.md, made from this page."""
+    lines = [
+        "# Settings",
+        "",
+        "Made from `aimem_node/config.py` by `make docs`. A later source wins: default, settings",
+        "file, environment, command line.",
+        "",
+        "| Setting | Environment | Command line | Default | Meaning |",
+        "|---|---|---|---|---|",
+    ]
+    for one in fields(Settings):
+        default = "see running.md" if one.name == "data_dir" else repr(one.default)
+        env = ENV_PREFIX + one.name.upper()
+        flag = "--" + one.name.replace("_", "-")
+        lines.append(
+            f"| `{one.name}` | `{env}` | `{flag}` | `{default}` | {one.metadata['help']} |"
+        )
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,321 @@
+# Made from proto/aimem/v1 by `python -m aimem_node.contract.make`. Do not edit.
+"""Store, read and change single memories."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from aimem_node.contract.made.values_nouns import (
+    Memory,
+    MemoryLink,
+    Scope,
+    Tier,
+    WriteOptions,
+    WriteResult,
+)
+
+
+class OnConflict(StrEnum):
+    """What a store does when a live memory already has the title in the namespace."""
+
+    UPDATE = "update"
+    """Change that memory."""
+    ERROR = "error"
+    """Refuse."""
+    NEW = "new"
+    """Store another one beside it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreRequest:
+    """What Store is asked."""
+
+    title: str
+    """A short line that says what it is about."""
+    content: str
+    """The memory itself."""
+    tier: Tier = Tier.MID
+    """How long to keep it: short (6 h), mid (7 days) or long."""
+    namespace: str = "global"
+    """Where it belongs, such as team/project."""
+    tags: tuple[str, ...] = ()
+    priority: int | None = None
+    """1 to 10; 5 for a new memory."""
+    confidence: float | None = None
+    """0 to 1; 1 for a new memory."""
+    source: str = "api"
+    """What kind of thing writes."""
+    metadata: Mapping[str, Any] | None = None
+    """Anything else, as a JSON object."""
+    agent_id: str | None = None
+    """Who says it. Checked against the connection; taken from it when absent."""
+    scope: Scope | None = None
+    """Who may see it; private for a new memory."""
+    session: str | None = None
+    """The session, thread or document it comes from."""
+    happened_at: int | None = None
+    """When it happened, if not now."""
+    expires_at: int | None = None
+    """When its life ends. Wins over ttl_secs and the tier."""
+    ttl_secs: int | None = None
+    """Its life in seconds. Wins over the tier."""
+    on_conflict: OnConflict = OnConflict.UPDATE
+    """When the title is taken in the namespace: update that memory, fail with an error, or store
+    a new one.
+    """
+    options: WriteOptions | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreResponse:
+    """What Store answers."""
+
+    id: str = ""
+    tier: Tier | None = None
+    title: str = ""
+    namespace: str = ""
+    agent_id: str = ""
+    duplicate: bool = False
+    """True when a live memory with this title was updated."""
+    potential_contradictions: tuple[str, ...] = ()
+    """Other memories in the namespace whose titles share words with this one."""
+    expires_at: int | None = None
+    write: WriteResult | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkStoreRequest:
+    """What BulkStore is asked."""
+
+    memories: tuple[StoreRequest, ...]
+    options: WriteOptions | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkStoreResponse:
+    """What BulkStore answers."""
+
+    created: int = 0
+    """New memories."""
+    updated: int = 0
+    """Live memories with the same title that were changed."""
+    ids: tuple[str, ...] = ()
+    """One id for each memory of the request, in its order."""
+    write: WriteResult | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetRequest:
+    """What Get is asked."""
+
+    id: str
+    """The id, or the first characters of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GetResponse:
+    """What Get answers."""
+
+    memory: Memory | None = None
+    links: tuple[MemoryLink, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateRequest:
+    """What Update is asked."""
+
+    id: str
+    """The id, or the first characters of it."""
+    title: str | None = None
+    content: str | None = None
+    tier: Tier | None = None
+    namespace: str | None = None
+    tags: tuple[str, ...] = ()
+    """Adds these tags."""
+    remove_tags: tuple[str, ...] = ()
+    """Removes these tags."""
+    replace_tags: bool = False
+    """Makes tags the whole set, removing every other."""
+    priority: int | None = None
+    confidence: float | None = None
+    expires_at: int | None = None
+    """When its life ends."""
+    clear_expiry: bool = False
+    """Lets it live for ever."""
+    metadata: Mapping[str, Any] | None = None
+    """Replaces the whole metadata object."""
+    scope: Scope | None = None
+    session: str | None = None
+    happened_at: int | None = None
+    agent_id: str | None = None
+    """Who makes the change. Checked against the connection."""
+    options: WriteOptions | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpdateResponse:
+    """What Update answers."""
+
+    updated: bool = False
+    memory: Memory | None = None
+    write: WriteResult | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteRequest:
+    """What Delete is asked."""
+
+    id: str
+    """The id, or the first characters of it."""
+    agent_id: str | None = None
+    """Who deletes. Checked against the connection."""
+    options: WriteOptions | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteResponse:
+    """What Delete answers."""
+
+    deleted: bool = False
+    id: str = ""
+    write: WriteResult | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListRequest:
+    """What List is asked."""
+
+    namespace: str | None = None
+    """Only this namespace; with a trailing /* everything below it too."""
+    tier: Tier | None = None
+    limit: int = 20
+    cursor: str | None = None
+    """Where the page before ended."""
+    tags: tuple[str, ...] = ()
+    """All of these tags."""
+    agent_id: str | None = None
+    min_priority: int | None = None
+    since: int | None = None
+    """Stored at this time or later."""
+    until: int | None = None
+    """Stored at this time or earlier."""
+    session: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListResponse:
+    """What List answers."""
+
+    memories: tuple[Memory, ...] = ()
+    count: int = 0
+    next_cursor: str = ""
+    """Ask again with it for the next page; empty at the end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromoteRequest:
+    """What Promote is asked."""
+
+    id: str
+    """The id, or the first characters of it."""
+    to_namespace: str | None = None
+    """Copy it into this ancestor of its namespace instead."""
+    agent_id: str | None = None
+    """Who promotes. Checked against the connection."""
+    options: WriteOptions | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PromoteResponse:
+    """What Promote answers."""
+
+    promoted: bool = False
+    mode: str = ""
+    '"tier" or "vertical".'
+    id: str = ""
+    tier: Tier | None = None
+    clone_id: str = ""
+    """The copy in the ancestor namespace."""
+    to_namespace: str = ""
+    write: WriteResult | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgetRequest:
+    """What Forget is asked."""
+
+    namespace: str | None = None
+    """Exactly this namespace; with a trailing /* everything below it too."""
+    pattern: str | None = None
+    """Memories that hold any of these words."""
+    tier: Tier | None = None
+    dry_run: bool = False
+    """Only count what would go."""
+    erase: bool = False
+    """Erase for good instead of archiving: the text leaves the store, the search index and the
+    log.
+    """
+    agent_id: str | None = None
+    """Who forgets. Checked against the connection."""
+    options: WriteOptions | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForgetResponse:
+    """What Forget answers."""
+
+    deleted: int = 0
+    archived: bool = False
+    """True: they are in the archive until it is purged. False: they are erased."""
+    would_delete: int = 0
+    dry_run: bool = False
+    write: WriteResult | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryRequest:
+    """What History is asked."""
+
+    id: str
+    """The id, or the first characters of it."""
+    limit: int = 100
+    cursor: str | None = None
+    """Where the page before ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryVersion:
+    """One write to a memory."""
+
+    write_id: str = ""
+    """The op, as origin:sequence."""
+    order: int = 0
+    kind: str = ""
+    """What kind of op it was."""
+    author: str = ""
+    """The authenticated principal who wrote it."""
+    written_at: int | None = None
+    """The writer's clock, for people; order does not depend on it."""
+    change: Mapping[str, Any] = field(default_factory=dict)
+    """What it set, tagged, untagged and counted, as a JSON object."""
+    current: tuple[str, ...] = ()
+    """Fields in which this version is what is shown now."""
+    conflicting: tuple[str, ...] = ()
+    """Fields in which it was written beside another version without having seen it, and neither
+    has been resolved.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryResponse:
+    """What History answers."""
+
+    id: str = ""
+    versions: tuple[MemoryVersion, ...] = ()
+    """Newest first."""
+    count: int = 0
+    next_cursor: str = ""
+    """Ask again with it for the next page; empty at the end."""

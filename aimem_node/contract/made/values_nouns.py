@@ -1,0 +1,161 @@
+# Made from proto/aimem/v1 by `python -m aimem_node.contract.make`. Do not edit.
+"""The nouns: what the operations speak about. Each is defined here once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Tier(StrEnum):
+    """How long a memory is kept."""
+
+    SHORT = "short"
+    """Six hours, unless it is recalled."""
+    MID = "mid"
+    """Seven days, unless it is recalled."""
+    LONG = "long"
+    """For ever."""
+
+
+class Scope(StrEnum):
+    """Who may see a memory."""
+
+    PRIVATE = "private"
+    TEAM = "team"
+    UNIT = "unit"
+    ORG = "org"
+    COLLECTIVE = "collective"
+
+
+class Relation(StrEnum):
+    """What one memory says about another."""
+
+    RELATED_TO = "related_to"
+    SUPERSEDES = "supersedes"
+    CONTRADICTS = "contradicts"
+    DERIVED_FROM = "derived_from"
+
+
+class Life(StrEnum):
+    """Where a record stands in its life."""
+
+    LIVE = "live"
+    ARCHIVED = "archived"
+    DELETED = "deleted"
+
+
+class Outcome(StrEnum):
+    """How the answer to a write stands."""
+
+    COMMITTED = "committed"
+    """On the disks of as many nodes as were asked for."""
+    PENDING = "pending"
+    """On at least this node's disk; more will follow."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """Something worth remembering."""
+
+    id: str = ""
+    """Names the memory for ever, on every node."""
+    tier: Tier = Tier.MID
+    namespace: str = "global"
+    title: str = ""
+    content: str = ""
+    tags: tuple[str, ...] = ()
+    priority: int = 5
+    """1 (least) to 10 (most)."""
+    confidence: float = 1.0
+    """0 to 1."""
+    source: str = ""
+    """What kind of thing wrote it: user, claude, api, cli, import, ..."""
+    access_count: int = 0
+    """How often it was recalled."""
+    created_at: int | None = None
+    """When it was stored."""
+    updated_at: int | None = None
+    """When it was last changed."""
+    last_accessed_at: int | None = None
+    """When it was last recalled."""
+    expires_at: int | None = None
+    """When its life ends; absent means never."""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    """Anything else, as a JSON object."""
+    agent_id: str = ""
+    """Who said it, as claimed by the writer and checked against the writer's connection."""
+    author: str = ""
+    """The authenticated principal who first wrote it."""
+    session: str = ""
+    """The session, thread or document it came from."""
+    happened_at: int | None = None
+    """When it happened, if that was not when it was stored."""
+    scope: Scope = Scope.PRIVATE
+    """Who may see it."""
+    life: Life = Life.LIVE
+    archived_at: int | None = None
+    """When it was archived."""
+    archive_reason: str = ""
+    """Why it was archived."""
+    order: int = 0
+    """Its place in the order of writes: larger is later, on every node."""
+    write_id: str = ""
+    """The op that first wrote it, as origin:sequence."""
+    conflicts: int = 0
+    """How many other versions of it stand beside this one, unresolved. History shows them."""
+    score: float | None = None
+    """How well it matched, when it was searched for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryLink:
+    """A fact that one memory states about another, with the time for which it holds."""
+
+    id: str = ""
+    source_id: str = ""
+    target_id: str = ""
+    relation: Relation = Relation.RELATED_TO
+    created_at: int | None = None
+    """When the link was stored."""
+    valid_from: int | None = None
+    """From when on it holds."""
+    valid_until: int | None = None
+    """Until when it holds; absent means it still does."""
+    observed_by: str = ""
+    """Who said so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteOptions:
+    """How a write is to be done. Every write takes it."""
+
+    request_key: str = ""
+    """Names this request. Sending it again with the same key does nothing new and gives the
+    first answer.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteResult:
+    """What became of a write. Every write returns it."""
+
+    outcome: Outcome | None = None
+    write_ids: tuple[str, ...] = ()
+    """The ops it appended, as origin:sequence. Empty when nothing had to change."""
+    acks: int = 0
+    """Nodes that hold it on disk, this one included."""
+    needed: int = 0
+    """Nodes that must hold it for it to be committed."""
+    replayed: bool = False
+    """True when the request key had been seen, and this is the first answer again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamespaceCount:
+    """How many memories a namespace holds."""
+
+    namespace: str = ""
+    count: int = 0

@@ -1,0 +1,119 @@
+# Made from proto/aimem/v1 by `python -m aimem_node.contract.make`. Do not edit.
+"""Find memories."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from aimem_node.contract.made.values_nouns import Memory, Tier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecallRequest:
+    """What Recall is asked."""
+
+    context: str
+    """The question or situation, in natural words."""
+    namespace: str | None = None
+    """Only here; a name with '/' includes its ancestors, a trailing /* everything below."""
+    limit: int = 10
+    tags: tuple[str, ...] = ()
+    """All of these tags."""
+    since: int | None = None
+    """Stored at this time or later."""
+    until: int | None = None
+    """Stored at this time or earlier."""
+    budget_tokens: int | None = None
+    """At most about this many tokens of content; the best hit is always given."""
+    tier: Tier | None = None
+    agent_id: str | None = None
+    session: str | None = None
+    explain: bool = False
+    """Say for each hit what made its score."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """What made the score of one hit."""
+
+    id: str = ""
+    factors: Mapping[str, Any] = field(default_factory=dict)
+    """The named factors and their values, as a JSON object."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecallResponse:
+    """What Recall answers."""
+
+    memories: tuple[Memory, ...] = ()
+    """Best first."""
+    count: int = 0
+    mode: str = ""
+    """How it was found: keyword."""
+    tokens_used: int = 0
+    """Tokens of the content returned, about four bytes each."""
+    budget_tokens: int | None = None
+    left_out: int = 0
+    """Hits that were found but left out for the budget."""
+    candidates: int = 0
+    """Memories that were considered."""
+    unavailable: tuple[str, ...] = ()
+    """Ways of finding that were not available, and why."""
+    reasons: tuple[Reason, ...] = ()
+    """Only when explain was asked for; in the order of memories."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchRequest:
+    """What Search is asked."""
+
+    query: str
+    """Words that must all occur."""
+    namespace: str | None = None
+    """Exactly this namespace; with a trailing /* everything below it too."""
+    tier: Tier | None = None
+    limit: int = 20
+    tags: tuple[str, ...] = ()
+    """All of these tags."""
+    agent_id: str | None = None
+    since: int | None = None
+    """Stored at this time or later."""
+    until: int | None = None
+    """Stored at this time or earlier."""
+    min_priority: int | None = None
+    session: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchResponse:
+    """What Search answers."""
+
+    results: tuple[Memory, ...] = ()
+    count: int = 0
+    query: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionStartRequest:
+    """What SessionStart is asked."""
+
+    namespace: str | None = None
+    """Only here; a name with '/' includes its ancestors."""
+    limit: int = 10
+    budget_tokens: int | None = None
+    """At most about this many tokens of content."""
+    agent_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionStartResponse:
+    """What SessionStart answers."""
+
+    memories: tuple[Memory, ...] = ()
+    count: int = 0
+    mode: str = ""
+    tokens_used: int = 0
+    session_id: str = ""
+    """A name for this session; give it as `session` when storing."""

@@ -1,0 +1,211 @@
+# Made from proto/aimem/v1 by `python -m aimem_node.contract.make`. Do not edit.
+"""Look after the node: what it holds, what it can do, what leaves it and what comes in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aimem_node.contract.made.values_nouns import (
+    Memory,
+    MemoryLink,
+    NamespaceCount,
+    Tier,
+    WriteOptions,
+    WriteResult,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatsRequest:
+    """What Stats is asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TierCount:
+    """TierCount, as it crosses a process boundary."""
+
+    tier: Tier | None = None
+    count: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatsResponse:
+    """What Stats answers."""
+
+    total: int = 0
+    """Live memories."""
+    by_tier: tuple[TierCount, ...] = ()
+    by_namespace: tuple[NamespaceCount, ...] = ()
+    expiring_soon: int = 0
+    """Live memories whose life ends within an hour."""
+    links_count: int = 0
+    db_size_bytes: int = 0
+    archived: int = 0
+    ops: int = 0
+    """Ops in the log."""
+    conflicts: int = 0
+    """Records with versions that stand side by side."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GcRequest:
+    """What Gc is asked."""
+
+    dry_run: bool = False
+    """Only count what would be collected."""
+    options: WriteOptions | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GcResponse:
+    """What Gc answers."""
+
+    collected: int = 0
+    dry_run: bool = False
+    write: WriteResult | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapabilitiesRequest:
+    """What Capabilities is asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapabilitiesResponse:
+    """What Capabilities answers."""
+
+    schema_version: str = ""
+    version: str = ""
+    tier: str = ""
+    """How recall finds: keyword."""
+    features: tuple[str, ...] = ()
+    """Named abilities of this node, as it runs now."""
+    operations: tuple[str, ...] = ()
+    """Every operation it answers."""
+    node_id: str = ""
+    write_quorum: int = 0
+    """How many nodes must hold a write, and how many there are."""
+    nodes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthRequest:
+    """What Health is asked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthResponse:
+    """What Health answers."""
+
+    status: str = ""
+    '"ok" or "failed".'
+    service: str = ""
+    version: str = ""
+    node_id: str = ""
+    reason: str = ""
+    """Why it cannot serve."""
+    uptime_secs: int = 0
+    pid: int = 0
+    data_dir: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportRequest:
+    """What Export is asked."""
+
+    namespace: str | None = None
+    """Only this namespace; with a trailing /* everything below it too."""
+    include_archived: bool = True
+    """Archived memories too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportRecordHeader:
+    """ExportRecordHeader, as it crosses a process boundary."""
+
+    format: str = ""
+    '"aimem-export"'
+    version: int = 0
+    node_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportRecordTrailer:
+    """ExportRecordTrailer, as it crosses a process boundary."""
+
+    memories: int = 0
+    links: int = 0
+    sha256: str = ""
+    """SHA-256, in hex, of the canonical JSON of every memory and link line before, each followed
+    by a newline.
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportRecord:
+    """One line of an export. Exactly one of header, memory, link and trailer is given."""
+
+    header: ExportRecordHeader | None = None
+    memory: Memory | None = None
+    link: MemoryLink | None = None
+    trailer: ExportRecordTrailer | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportRequest:
+    """What Import is asked."""
+
+    memories: tuple[Memory, ...] = ()
+    links: tuple[MemoryLink, ...] = ()
+    trust_source: bool = False
+    """Keep the agent ids of the records. They are still checked against the connection."""
+    agent_id: str | None = None
+    """Who imports. Checked against the connection."""
+    options: WriteOptions | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportResponse:
+    """What Import answers."""
+
+    imported: int = 0
+    """Records that are new here."""
+    unchanged: int = 0
+    """Records that were here with the same content."""
+    updated: int = 0
+    """Records that were here and have been changed to what was imported."""
+    restamped: int = 0
+    """Records whose agent id was replaced by the importer's."""
+    links: int = 0
+    """Links that were imported."""
+    write: WriteResult | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventsRequest:
+    """What Events is asked."""
+
+    after: str | None = None
+    """The token of the last event that was seen; from now on when absent; "start" for the
+    beginning.
+    """
+    namespace: str | None = None
+    """Only this namespace; with a trailing /* everything below it too."""
+    limit: int | None = None
+    """End after this many events; go on for ever when absent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One thing that happened."""
+
+    token: str = ""
+    """Ask again after this token to go on."""
+    event: str = ""
+    """memory_stored, memory_updated, memory_archived, memory_deleted, link_added, link_changed,
+    ...
+    """
+    id: str = ""
+    namespace: str = ""
+    author: str = ""
+    happened_at: int | None = None

@@ -1,0 +1,128 @@
+"""Count recalls here, and tell the log now and then.
+
+A recall is not a write: it waits for no disk and no peer. What it does to a memory (a longer
+life, a higher tier) is counted in memory, shown at once, and flushed as one op per memory. A
+crash loses at most the recalls of one interval, never a memory: where a life would end before
+the next flush, the flush comes at once.
+"""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Mapping
+
+from aimem_node import logs
+from aimem_node.clocks import Clock
+from aimem_node.contract.values import Tier
+from aimem_node.metrics import Metrics
+from aimem_node.operations.call import Touch
+from aimem_node.operations.lives import ACCESS_COUNT_MAX, touched
+from aimem_node.replica.replica import Intent, Replica, Tx
+from aimem_sync.change import Change
+
+FLUSH_AFTER_S = 60.0
+"""How much of the counting a crash may cost."""
+FLUSH_MEMORIES_MAX = 500
+"""Memories in one flush, so that callers' writes are not held up behind it."""
+PENDING_MAX = 5_000
+"""Touched memories that are kept waiting; beyond this a flush starts at once."""
+
+
+class Tally:
+    """The node's own count of recalls, and the task that flushes it."""
+
+    def __init__(self, replica: Replica, clock: Clock, metrics: Metrics, author: str) -> None:
+        self._replica = replica
+        self._clock = clock
+        self._metrics = metrics
+        self._author = author
+        self._pending: dict[str, Touch] = {}
+        self._lock = threading.Lock()
+        self._loop = asyncio.get_running_loop()
+        self._urgent = asyncio.Event()
+        self._log = logs.get("followers")
+
+    def add(self, recalled: Mapping[str, int | None], now_us: int) -> None:
+        """Count one recall of each memory. Called on a reader's thread."""
+        with self._lock:
+            for record_id in recalled:
+                old = self._pending.get(record_id)
+                times = 1 if old is None else old.times + 1
+                self._pending[record_id] = Touch(times, now_us)
+            full = len(self._pending) > PENDING_MAX
+        soon_us = now_us + int(2 * FLUSH_AFTER_S * 1_000_000)
+        if full or any(ends is not None and ends < soon_us for ends in recalled.values()):
+            self._loop.call_soon_threadsafe(self._urgent.set)
+
+    def of(self, record_id: str) -> Touch | None:
+        """What is counted and not yet flushed."""
+        return self._pending.get(record_id)
+
+    def pending(self) -> int:
+        """How many memories have recalls that are not in the log."""
+        return len(self._pending)
+
+    async def run(self) -> None:
+        """Flush for ever; cancelled when the node stops."""
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._urgent.wait(), FLUSH_AFTER_S)
+            self._urgent.clear()
+            try:
+                await self.flush()
+            except Exception as error:  # a full disk must not end the counting
+                self._log.warning("touches_not_flushed", error=str(error))
+
+    async def flush(self) -> int:
+        """Write all that is counted into the log. Returns how many memories it concerned."""
+        flushed = 0
+        while True:
+            with self._lock:
+                batch = dict(list(self._pending.items())[:FLUSH_MEMORIES_MAX])
+            if not batch:
+                break
+            intent: Intent[int] = Intent(
+                author=self._author,
+                now_us=self._clock.now_us(),
+                encode=lambda n: str(n).encode(),
+                decode=int,
+            )
+
+            def work(tx: Tx, batch: dict[str, Touch] = batch) -> int:
+                return sum(_flush_one(tx, record_id, touch) for record_id, touch in batch.items())
+
+            written = await self._replica.write(intent, work)
+            self._forget(batch)
+            self._metrics.touched.inc(written.response)
+            self._metrics.ops.inc(len(written.write_ids))
+            flushed += written.response
+        return flushed
+
+    def _forget(self, batch: Mapping[str, Touch]) -> None:
+        with self._lock:
+            for record_id, done in batch.items():
+                now = self._pending[record_id]
+                if now.times == done.times:
+                    del self._pending[record_id]
+                else:
+                    self._pending[record_id] = Touch(now.times - done.times, now.at_us)
+
+
+def _flush_one(tx: Tx, record_id: str, touch: Touch) -> int:
+    row = tx.session.memory(record_id)
+    if row is None or row.life != "live":
+        return 0
+    lived = touched(
+        Tier(row.tier), row.expires_us, row.priority, row.access_count, touch.times, touch.at_us
+    )
+    registers: dict[str, object] = {"accessed_at": max(row.accessed_us or 0, touch.at_us)}
+    if lived.tier.value != row.tier:
+        registers["tier"] = lived.tier.value
+    if lived.expires_us != row.expires_us:
+        registers["expires_at"] = lived.expires_us
+    if lived.priority != row.priority:
+        registers["priority"] = lived.priority
+    times = min(touch.times, max(0, ACCESS_COUNT_MAX - row.access_count))
+    count = {"access": times} if times else {}
+    tx.change(Change(record_id, "memory", set=registers, count=count))
+    return 1

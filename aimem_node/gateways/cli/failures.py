@@ -1,0 +1,107 @@
+"""A failure as the command line shows it: what happened, what to do next, and an exit code.
+
+The node's failures arrive as JSON and keep their words. The exit codes repeat the contract's
+table, because importing that table costs more than a whole fast call; a test compares the two.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TextIO
+
+EXITS = {
+    "INVALID_ARGUMENT": 2,
+    "UNAUTHENTICATED": 6,
+    "PERMISSION_DENIED": 6,
+    "NOT_FOUND": 3,
+    "AMBIGUOUS": 3,
+    "CONFLICT": 4,
+    "TOO_LARGE": 2,
+    "LIMITED": 5,
+    "NOT_WRITTEN": 5,
+    "UNAVAILABLE": 5,
+    "UNKNOWN_OUTCOME": 5,
+    "DEADLINE": 5,
+    "STORAGE": 5,
+    "CORRUPT": 7,
+    "UNIMPLEMENTED": 8,
+    "INTERNAL": 1,
+}
+"""Exit code of each failure code, as in contract/errors.py."""
+
+
+class CallFailure(Exception):
+    """A call that failed, here or at the node."""
+
+    def __init__(
+        self, code: str, message: str, path: str = "", next_step: str = "", definite: bool = True
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.path = path
+        self.next_step = next_step
+        self.definite = definite
+        """False when nobody can say whether the call took effect."""
+
+    @property
+    def exit_code(self) -> int:
+        """What the process exits with."""
+        return EXITS.get(self.code, 1)
+
+    def to_json(self) -> dict[str, Any]:
+        """The contract's JSON shape of a failure."""
+        return {
+            "error": self.message,
+            "code": self.code,
+            "path": self.path,
+            "definite": self.definite,
+            "next": self.next_step,
+        }
+
+    def show(self, out: TextIO, as_json: bool = False) -> None:
+        """Write it for a person, or as one line of JSON."""
+        if as_json:
+            out.write(json.dumps(self.to_json(), ensure_ascii=False) + "\n")
+            return
+        where = f" ({self.path})" if self.path and self.path not in self.message else ""
+        out.write(f"aimem: {self.message}{where}\n")
+        if self.next_step:
+            out.write(f"next: {self.next_step}\n")
+
+
+def usage(message: str, next_step: str = "", path: str = "") -> CallFailure:
+    """A failure of the one who typed the command."""
+    return CallFailure("INVALID_ARGUMENT", message, path, next_step)
+
+
+def from_json(said: Any, status: int = 0) -> CallFailure:
+    """The failure that a node answered with; anything unreadable counts as INTERNAL."""
+    if isinstance(said, dict) and "error" in said:
+        return CallFailure(
+            str(said.get("code", "INTERNAL")),
+            str(said["error"]),
+            str(said.get("path") or ""),
+            str(said.get("next") or ""),
+            bool(said.get("definite", False)),
+        )
+    return CallFailure(
+        "INTERNAL",
+        f"the node answered with HTTP status {status} and no explanation",
+        next_step="See what it logged: aimem-node status shows where.",
+        definite=False,
+    )
+
+
+def is_failure(said: Any) -> bool:
+    """Whether a line of a stream is a failure instead of an item."""
+    return isinstance(said, dict) and "error" in said and "code" in said
+
+
+def note(text: str) -> None:
+    """Tell the person at the terminal something that is not the answer."""
+    sys.stderr.write(f"aimem: {text}\n")

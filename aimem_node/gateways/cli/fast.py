@@ -1,0 +1,177 @@
+"""The command `aimem`. What a session hook feels is this module's import list.
+
+Only sockets and JSON are imported on the way to an answer; everything else (help, tables,
+gRPC, installing into clients) waits inside the function that needs it. A test holds it to that.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from aimem_node.gateways.cli import arguments, failures
+from aimem_node.gateways.cli import surface as surfaces
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+COMMANDS = {
+    "help": "Explain a command.",
+    "mcp": "Speak MCP on stdin and stdout: put this into an AI client's configuration.",
+    "session-start": "Print what a session hook needs. Never fails a session.",
+    "install": "Connect an AI client on this machine: shows the change, backs up, writes.",
+    "export": "Write out every memory and link to a file, and prove that nothing is missing.",
+    "import": "Take in an export of aimem or of ai-memory, and prove that nothing is missing.",
+    "completion": "Print completion for bash, zsh or fish.",
+}
+"""Commands that do something on this machine besides one call."""
+INTERRUPTED = 130
+"""What shells expect of a command ended by Ctrl-C."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; the exit code. Failures go to stderr, answers to stdout."""
+    given = sys.argv[1:] if argv is None else argv
+    settings: dict[str, Any] = {}
+    try:
+        settings, word, rest = arguments.split(given, os.environ)
+        code = run(word, rest, settings, os.environ)
+        sys.stdout.flush()
+    except failures.CallFailure as failure:
+        failure.show(sys.stderr, bool(settings.get("json")))
+        return failure.exit_code
+    except BrokenPipeError:
+        # The reader of our output has left; Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return code
+
+
+def run(word: str, rest: list[str], settings: dict[str, Any], env: Mapping[str, str]) -> int:
+    """Run the command `word` with the words after it."""
+    if settings.get("version"):
+        return _version()
+    if not word or word == "help" or (settings.get("help") and word not in COMMANDS):
+        from aimem_node.gateways.cli import helping
+
+        return helping.show([word, *rest] if word != "help" else rest)
+    if word in COMMANDS:
+        return _own(word, rest, settings, env)
+    return operate(word, rest, settings, env)
+
+
+def operate(word: str, rest: list[str], settings: dict[str, Any], env: Mapping[str, str]) -> int:
+    """Call the operation behind a command and print its answer."""
+    surface = surfaces.load()
+    operation = surfaces.find(surface, word)
+    if operation is None:
+        known = [*surface["operations"], *surface.get("aliases", {}), *COMMANDS]
+        close = surfaces.nearest(word, known)
+        hint = f"Did you mean: aimem {close}" if close else "All commands: aimem help"
+        raise failures.usage(f"unknown command {word!r}", hint)
+    values = arguments.Reading(word, operation, settings).read(rest) if rest else None
+    if settings.get("help"):
+        from aimem_node.gateways.cli import helping
+
+        return helping.show([word])
+    if values is None:
+        values = arguments.Reading(word, operation, settings).read([])
+    fill_in(operation, values, settings)
+    from aimem_node.gateways.cli.call import Caller
+
+    caller = Caller(settings, env)
+    if operation.get("streaming"):
+        return _print_stream(operation, caller.lines(operation, values), settings)
+    _print_answer(operation, caller.call(operation, values), settings)
+    return 0
+
+
+def fill_in(operation: dict[str, Any], values: dict[str, Any], settings: dict[str, Any]) -> None:
+    """What a caller at a terminal means without typing it: the project, the source, the speaker."""
+    if operation.get("effect") != "write":
+        return
+    for field in operation["fields"]:
+        name = field["name"]
+        if name in values:
+            continue
+        default = surfaces.default_of(field)
+        if name == "namespace" and default == "global":
+            from aimem_node.gateways.cli import project
+
+            values[name] = project.namespace(os.getcwd())
+        elif name == "source" and default is not None:
+            values[name] = "cli"
+        elif name == "agent_id" and settings.get("agent_id"):
+            values[name] = settings["agent_id"]
+
+
+def _own(word: str, rest: list[str], settings: dict[str, Any], env: Mapping[str, str]) -> int:
+    if word == "session-start":
+        from aimem_node.gateways.cli import session
+
+        return session.start(rest, settings, env)
+    if word == "mcp":
+        from aimem_node.gateways.cli import bridge
+
+        return bridge.run(rest, settings, env)
+    if word == "export":
+        from aimem_node.gateways.cli import exporting
+
+        return exporting.run(rest, settings, env)
+    if word == "import":
+        from aimem_node.gateways.cli import importing
+
+        return importing.run(rest, settings, env)
+    if word == "install":
+        from aimem_node.gateways.cli import installing
+
+        return installing.run(rest, settings, env)
+    from aimem_node.gateways.cli import completing
+
+    return completing.run(rest)
+
+
+def _print_answer(operation: dict[str, Any], answer: bytes, settings: dict[str, Any]) -> None:
+    if settings.get("json") and not sys.stdout.isatty():
+        sys.stdout.write(answer.decode("utf-8").rstrip("\n") + "\n")
+        return
+    import json
+
+    from aimem_node.gateways.cli import showing
+
+    value = json.loads(answer)
+    if settings.get("json"):
+        sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    else:
+        sys.stdout.write(showing.answer(operation, value, showing.Look.of(sys.stdout)))
+
+
+def _print_stream(operation: dict[str, Any], lines: Any, settings: dict[str, Any]) -> int:
+    from aimem_node.gateways.cli import showing
+
+    look = showing.Look.of(sys.stdout)
+    for line in lines:
+        if settings.get("json"):
+            sys.stdout.write(line.decode("utf-8") + "\n")
+        else:
+            sys.stdout.write(showing.item(operation, line, look))
+        # Someone may be following along.
+        sys.stdout.flush()
+    return 0
+
+
+def _version() -> int:
+    try:
+        version = str(surfaces.load().get("version", "unknown"))
+    except OSError:
+        version = "unknown"
+    sys.stdout.write(f"aimem {version}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

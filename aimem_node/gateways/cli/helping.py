@@ -1,0 +1,215 @@
+"""Help, written from the contract's own comments."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+
+from aimem_node.gateways.cli import arguments
+from aimem_node.gateways.cli import surface as surfaces
+from aimem_node.gateways.cli.failures import usage
+from aimem_node.gateways.cli.fast import COMMANDS
+from aimem_node.gateways.cli.showing import Look
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+GROUPS = (("read", "Ask"), ("write", "Change"), ("admin", "Look after the node"))
+
+SAMPLES = {
+    "id": "4f2a", "title": '"Deploys happen on Tuesdays"', "content": '"Never on a Friday."',
+    "context": '"when do we deploy?"', "query": "deploy", "namespace": "team/project",
+    "source_id": "4f2a", "target_id": "91c0", "ids": "4f2a 91c0",
+}  # fmt: skip
+"""What a field of that name looks like in an example."""
+
+OWN_HELP = {
+    "help": "aimem help [COMMAND]",
+    "mcp": """aimem mcp [--profile core|standard|full] [--agent-id ID]
+
+  --profile   How many tools the client sees: core (8 at most), standard or full.
+
+Examples
+  aimem install claude-code        # puts it into the client's configuration
+  aimem mcp --profile full""",
+    "session-start": """aimem session-start [options of the operation] [--timeout SECS] [--json]
+
+Prints the most important memories as text for a model. Whatever goes wrong, it exits 0 within
+its time limit (2 s) and says why on stderr.""",
+    "install": """aimem install CLIENT [--dry-run] [--uninstall] [--yes] [--config PATH] [--profile P]
+
+  CLIENT       claude-code, claude-desktop, cursor, windsurf, codex, gemini or continue.
+  --dry-run    Show the change and make none.
+  --uninstall  Take aimem out again.
+  --yes        Do not ask.
+  --config     Another configuration file than the client's usual one.
+  --no-hook    claude-code: leave the SessionStart hook alone.
+
+Examples
+  aimem install claude-code --dry-run
+  aimem install codex --yes
+  aimem install cursor --uninstall""",
+    "export": """aimem export [FILE] [-n NAMESPACE] [--no-include-archived]
+
+Writes JSON lines to FILE, or to stdout. FILE is written whole or not at all, after the counts
+and the hash in the last line have been checked.
+
+Examples
+  aimem export memories.jsonl
+  aimem export -n team/project | gzip > project.jsonl.gz""",
+    "import": """aimem import FILE|- [--trust-source] [--partial] [--request-key KEY]
+
+Takes in JSON lines from `aimem export`, or the JSON of an ai-memory export.
+
+  --trust-source  Keep the agent ids of the records, as far as you may speak for them.
+  --partial       Take in what is there of a damaged or cut export. Exits 7 all the same.
+
+Examples
+  aimem import memories.jsonl
+  ai-memory export | aimem import -""",
+    "completion": """aimem completion bash|zsh|fish
+
+Examples
+  aimem completion bash > ~/.local/share/bash-completion/completions/aimem
+  aimem completion zsh > "${fpath[1]}/_aimem"
+  aimem completion fish > ~/.config/fish/completions/aimem.fish""",
+}
+
+
+def show(words: list[str]) -> int:
+    """Print the help of a command, or of all of them."""
+    look = Look.of(sys.stdout)
+    word = next((word for word in words if word and not word.startswith("-")), "")
+    sys.stdout.write(of_command(word, look) if word else overview(look))
+    return 0
+
+
+def overview(look: Look) -> str:
+    """Every command on one page."""
+    lines = [
+        "aimem: memory for AI agents.",
+        "",
+        "Usage: aimem COMMAND [arguments] [options]     aimem help COMMAND",
+    ]
+    try:
+        operations = surfaces.load()["operations"]
+    except OSError:
+        operations = {}
+    width = max(len(word) for word in [*operations, *COMMANDS]) + 2
+    lines += ["", look.paint("bold", "On this machine")]
+    lines += [f"  {word.ljust(width)}{said}" for word, said in COMMANDS.items()]
+    for effect, title in GROUPS:
+        chosen = {w: op for w, op in operations.items() if op.get("effect") == effect}
+        chosen = {w: op for w, op in chosen.items() if w not in COMMANDS}
+        if chosen:
+            lines += ["", look.paint("bold", title)]
+            lines += [f"  {w.ljust(width)}{_first_sentence(op['help'])}" for w, op in chosen.items()]
+    lines += ["", look.paint("bold", "Options of every command"), *_global_lines(), ""]
+    lines += ["The operator's command is aimem-node.", ""]
+    return "\n".join(lines)
+
+
+def of_command(word: str, look: Look) -> str:
+    """One command: what it does, its arguments and options, examples."""
+    surface = surfaces.load()
+    operation = surfaces.find(surface, word)
+    lines: list[str] = []
+    if word in COMMANDS:
+        lines += [f"aimem {word}: {COMMANDS[word]}", "", OWN_HELP[word], ""]
+        if operation is None or word not in ("session-start",):
+            return "\n".join(lines)
+    if operation is None:
+        close = surfaces.nearest(word, [*surface["operations"], *surface["aliases"], *COMMANDS])
+        hint = f"Did you mean: aimem help {close}" if close else "All commands: aimem help"
+        raise usage(f"unknown command {word!r}", hint)
+    fields = operation["fields"]
+    positional = [field for field in fields if field.get("positional")]
+    flags = [field for field in fields if not field.get("positional")]
+    if not lines:
+        lines = [f"aimem {word}: {operation['help']}", "", "Usage: " + _usage(word, fields), ""]
+    if positional:
+        lines += [look.paint("bold", "Arguments"), *_field_lines(positional, look), ""]
+    for title, advanced in (("Options", False), ("More options", True)):
+        chosen = [field for field in flags if bool(field.get("advanced")) is advanced]
+        if chosen:
+            lines += [look.paint("bold", title), *_field_lines(chosen, look), ""]
+    lines += [look.paint("bold", "Options of every command"), *_global_lines(), ""]
+    if word not in COMMANDS:
+        lines += [look.paint("bold", "Examples"), *examples(word, operation), ""]
+    return "\n".join(lines)
+
+
+def examples(word: str, operation: dict[str, Any]) -> list[str]:
+    """Commands that work, made from the required fields."""
+    required = [field for field in operation["fields"] if field.get("required")]
+    base = f"aimem {word}" + "".join(" " + _sample(field) for field in required)
+    lines = [f"  {base}"]
+    stdin = next((field for field in required if field.get("stdin")), None)
+    if stdin is not None:
+        others = "".join(" " + _sample(field) for field in required if field is not stdin)
+        lines.append(f"  echo text | aimem {word}{others} {surfaces.flag_of(stdin)} -")
+    namespace = surfaces.field_named(operation, "namespace")
+    if namespace is not None and not namespace.get("required"):
+        lines.append(f"  {base} -n team/project")
+    return [*lines, f"  {base} --json"]
+
+
+def _sample(field: dict[str, Any]) -> str:
+    if field["kind"] == "message":
+        value = "-"
+    else:
+        value = SAMPLES.get(field["name"], (field.get("words") or ["VALUE"])[0])
+    return value if field.get("positional") else f"{surfaces.flag_of(field)} {value}"
+
+
+def _usage(word: str, fields: list[dict[str, Any]]) -> str:
+    parts = [f"aimem {word}"]
+    for field in fields:
+        name = field["name"].upper() + ("..." if field.get("repeated") else "")
+        if field.get("positional"):
+            parts.append(name if field.get("required") else f"[{name}]")
+        elif field.get("required"):
+            parts.append(f"{surfaces.flag_of(field)} VALUE")
+    return " ".join([*parts, "[options]"])
+
+
+def _field_lines(fields: list[dict[str, Any]], look: Look) -> list[str]:
+    lines: list[str] = []
+    for field in fields:
+        head = field["name"].upper() if field.get("positional") else surfaces.flag_of(field)
+        if field.get("short"):
+            head = f"-{field['short']}, {head}"
+        said = [str(field.get("help") or "").strip()]
+        if field.get("words"):
+            said.append("One of: " + ", ".join(field["words"]) + ".")
+        default = surfaces.default_of(field)
+        if default not in (None, "", False):
+            said.append(f"Default: {default}.")
+        if field.get("stdin"):
+            said.append("- reads standard input.")
+        if field.get("repeated") and not field.get("positional"):
+            said.append("May be repeated; commas separate.")
+        if field.get("required"):
+            said.append("Required.")
+        lines += _entry(head, " ".join(part for part in said if part), look.width)
+    return lines
+
+
+def _global_lines() -> list[str]:
+    lines: list[str] = []
+    for flag, (_, takes, said) in arguments.GLOBALS.items():
+        if said:
+            lines += _entry(flag + (" VALUE" if takes else ""), said, 100)
+    return lines
+
+
+def _entry(head: str, said: str, width: int) -> list[str]:
+    indent = " " * 26
+    wrapped = textwrap.wrap(said, max(30, width - 26)) or [""]
+    first = f"  {head.ljust(24)}" if len(head) < 24 else f"  {head}\n{indent}"
+    return [(first + wrapped[0]).rstrip(), *(indent + line for line in wrapped[1:])]
+
+
+def _first_sentence(text: str) -> str:
+    return text.replace("\n", " ").split(". ")[0].rstrip(".") + "."

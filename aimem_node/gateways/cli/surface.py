@@ -1,0 +1,67 @@
+"""What the command line knows of the contract: one made JSON file, read with json and os alone.
+
+The file holds every operation with its HTTP path and its fields, so that a new operation in
+the contract is a new command here without a line of code.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+PATH = os.path.join(
+    os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))),
+    "contract", "made", "surface.json",
+)  # fmt: skip
+"""The made file. Tests put their own here."""
+
+
+def load() -> dict[str, Any]:
+    """The whole surface: {"version", "operations": {word: operation}, "aliases": {word: word}}."""
+    with open(PATH, encoding="utf-8") as file:
+        surface: dict[str, Any] = json.load(file)
+    return surface
+
+
+def find(surface: dict[str, Any], word: str) -> dict[str, Any] | None:
+    """The operation behind a command or its alias, or None."""
+    operations = surface["operations"]
+    found: dict[str, Any] | None = operations.get(surface.get("aliases", {}).get(word, word))
+    return found
+
+
+def default_of(field: dict[str, Any]) -> Any:
+    """A field's default as a value. The contract writes defaults as JSON literals."""
+    default = field.get("default")
+    if not isinstance(default, str) or not default:
+        return default
+    try:
+        return json.loads(default)
+    except ValueError:
+        return default
+
+
+def flag_of(field: dict[str, Any]) -> str:
+    """The long flag of a field: `--ttl-secs` for `ttl_secs`."""
+    return "--" + str(field["name"]).replace("_", "-")
+
+
+def field_named(operation: dict[str, Any], name: str) -> dict[str, Any] | None:
+    """The field of that name, or None."""
+    for field in operation["fields"]:
+        if field["name"] == name:
+            found: dict[str, Any] = field
+            return found
+    return None
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """The known word that is most like the given one, or "" when none is close."""
+    import difflib
+
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    return close[0] if close else ""

@@ -1,0 +1,1 @@
+"""The demonstration: one node, two tools, one memory, and nothing left behind afterwards."""

@@ -1,0 +1,86 @@
+"""The figures as a table for people, and as the made part of docs/PERFORMANCE.md."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from aimem_node.gateways.operator.bench.figures import Figure
+
+BEGIN = "<!-- made by `aimem-node bench --write-doc`: do not edit below -->"
+END = "<!-- end of what is made -->"
+
+
+class DocError(Exception):
+    """The document lacks the marks between which the figures belong."""
+
+
+def amount(value: float) -> str:
+    """Short and honest: decimals only where they say something."""
+    if value == int(value) or value >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def goal(figure: Figure) -> str:
+    """The goal in words."""
+    if figure.goal is None:
+        return ""
+    return f"{'≤' if figure.rule == 'at most' else '='} {amount(figure.goal)}"
+
+
+def verdict(figure: Figure) -> str:
+    """met, missed, or nothing where nothing was promised."""
+    return {None: "", True: "met", False: "MISSED"}[figure.met]
+
+
+def cells(figure: Figure) -> tuple[str, ...]:
+    """One row: what, goal, figure, unit, verdict, and the rest of the spread."""
+    spread = figure.spread
+    more = ""
+    if spread is not None:
+        more = f"p50 {amount(spread.p50_ms)}, p99 {amount(spread.p99_ms)}, n {spread.count}"
+    return figure.what, goal(figure), amount(figure.value), figure.unit, verdict(figure), more
+
+
+HEADS = ("what", "goal", "figure", "", "", "spread")
+RIGHT = frozenset({1, 2})
+"""Columns of numbers."""
+
+
+def table(figures: Sequence[Figure]) -> str:
+    """Aligned columns for a terminal or a file."""
+    rows = [HEADS, *(cells(figure) for figure in figures)]
+    widths = [max(len(row[at]) for row in rows) for at in range(len(HEADS))]
+    lines = []
+    for row in rows:
+        padded = (
+            cell.rjust(width) if at in RIGHT else cell.ljust(width)
+            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        lines.append("  ".join(padded).rstrip())
+    lines.insert(1, "-" * max(len(line) for line in lines))
+    return "\n".join(lines)
+
+
+def markdown(figures: Sequence[Figure], machine: Mapping[str, str], method: str) -> str:
+    """The made part of the document."""
+    facts = "\n".join(f"- {name}: {fact}" for name, fact in machine.items())
+    rows = "\n".join(
+        f"| {what} | {goal} | {value} {unit} | {verdict} | {more} |"
+        for what, goal, value, unit, verdict, more in map(cells, figures)
+    )
+    head = "| what | goal | figure | | spread |\n|---|---|---|---|---|"
+    return f"## Machine\n\n{facts}\n\n## Method\n\n{method}\n\n## Figures\n\n{head}\n{rows}\n"
+
+
+def replaced(document: str, block: str) -> str:
+    """The document with the made part exchanged; DocError when its marks are not there."""
+    before, begin, rest = document.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise DocError(f"no marks: it needs a line {BEGIN!r} and after it a line {END!r}")
+    return f"{before}{BEGIN}\n\n{block}\n{END}{after}"
+
+
+def write_doc(path: Path, block: str) -> None:
+    """Rewrite the made part of a document in place."""
+    path.write_text(replaced(path.read_text(encoding="utf-8"), block), encoding="utf-8")

@@ -1,0 +1,293 @@
+"""Put a node together and run it. It assembles, and decides nothing.
+
+The order matters once: the lock before the store, the store before the identity's origin, the
+dispatcher before any way in, and the ways in closed before the last recalls are flushed.
+"""
+
+import asyncio
+import contextlib
+import os
+import resource
+import shutil
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aimem_node import logs, places
+from aimem_node.clocks import Chance, Clock, SystemChance, SystemClock
+from aimem_node.config import Settings, load
+from aimem_node.contract.errors import Code, Failure
+from aimem_node.contract.operations import Operation
+from aimem_node.contract.values import BackupResponse, GcRequest, VerifyResponse
+from aimem_node.followers import expiry
+from aimem_node.followers.tally import Tally
+from aimem_node.metrics import Metrics
+from aimem_node.operations import everything  # noqa: F401  registers every handler
+from aimem_node.operations.call import FileFacts, NodeFacts
+from aimem_node.replica.identity import Identity
+from aimem_node.replica.replica import Replica
+from aimem_node.rpc.access import Access
+from aimem_node.rpc.dispatch import Announcements, Dispatcher
+from aimem_node.rpc.principals import Authenticator
+from aimem_node.store.store import Store
+from aimem_node.version import VERSION
+
+EXIT_FAILED = 70
+"""The node latched after a disk error and must be opened anew."""
+STOP_GRACE_S = 2.0
+
+
+@dataclass(slots=True)
+class Core:
+    """A node without its ways in."""
+
+    store: Store
+    replica: Replica
+    dispatcher: Dispatcher
+    tally: Tally
+    access: Access
+    metrics: Metrics
+    facts: NodeFacts
+    failed: asyncio.Event
+    tasks: list[asyncio.Task[None]]
+
+    @classmethod
+    async def start(
+        cls,
+        data_dir: Path,
+        clock: Clock,
+        chance: Chance,
+        settings: Settings | None = None,
+        listening: Any = tuple,
+    ) -> "Core":
+        """Open the store, take up the identity, and be ready to answer."""
+        loop = asyncio.get_running_loop()
+        settings = settings or Settings(data_dir=data_dir)
+        failed = asyncio.Event()
+        store = Store.open(
+            data_dir,
+            on_failed=lambda _why: loop.call_soon_threadsafe(failed.set),
+            readers=settings.readers,
+        )
+        try:
+            identity = Identity.load_or_create(str(data_dir), chance)
+            replica = await Replica.start(store, identity, clock, chance)
+            access = Access(str(data_dir), clock)
+        except BaseException:
+            store.close()
+            raise
+        metrics = Metrics()
+        tally = Tally(replica, clock, metrics, f"node:{identity.node_id}")
+        announcements = Announcements(loop, store.log_reaches())
+        store.on_commit(announcements.committed)
+        facts = NodeFacts(
+            node_id=identity.node_id,
+            fingerprint=identity.fingerprint,
+            version=VERSION,
+            data_dir=str(data_dir),
+            started_us=clock.now_us(),
+            pid=os.getpid(),
+            state=lambda: ("failed", store.failed) if store.failed else ("serving", ""),
+            listening=listening,
+            files=lambda: _files(store, data_dir),
+        )
+        core = cls(store, replica, None, tally, access, metrics, facts, failed, [])  # type: ignore[arg-type]
+        core.dispatcher = Dispatcher(
+            replica,
+            Authenticator(access, clock, http_open=settings.http_open),
+            tally, facts, metrics, clock, chance, announcements, core._office,
+        )  # fmt: skip
+        metrics.gauge("aimem_log_position", "Ops in the log here.", store.log_reaches)
+        metrics.gauge("aimem_store_failed", "1 after a disk error.", lambda: bool(store.failed))
+        metrics.gauge("aimem_db_bytes", "Size of the store.", lambda: facts.files().db_bytes)
+        metrics.gauge("aimem_touches_pending", "Recalls not yet in the log.", tally.pending)
+        core.tasks = [loop.create_task(tally.run()), loop.create_task(expiry.run(core._collect))]
+        return core
+
+    async def _collect(self) -> int:
+        answer = await self.dispatcher.as_node("Gc", GcRequest())
+        return int(answer.collected)
+
+    def _office(self, declared: Operation, request: Any) -> Any:
+        """The operator's operations on files. Runs on a thread of its own."""
+        if declared.name == "Backup":
+            to = Path(request.to) if request.to else Path(self.facts.data_dir) / "backups"
+            done = self.store.backup(to, request.keep, self.dispatcher.clock.now_us(), VERSION)
+            return BackupResponse(
+                path=str(done.path), sha256=done.sha256, bytes=done.bytes, removed=done.removed
+            )
+        found = self.store.verify(deep=request.deep)
+        return VerifyResponse(
+            ok=not found.problems, ops=found.ops, records=found.records, digest=found.digest,
+            problems=tuple(found.problems),
+        )  # fmt: skip
+
+    async def settle_files(self) -> None:
+        """Move everything from the write-ahead log into the one file, as a backup tool wants it."""
+        await asyncio.to_thread(self.store.checkpoint)
+
+    async def stop(self) -> None:
+        """Flush the recalls, close the store."""
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        with contextlib.suppress(Failure):
+            await self.tally.flush()
+        await asyncio.to_thread(self.store.close)
+
+
+def _files(store: Store, data_dir: Path) -> FileFacts:
+    database = Path(places.database_path(str(data_dir)))
+    wal = database.with_name(database.name + "-wal")
+    return FileFacts(
+        db_bytes=database.stat().st_size,
+        wal_bytes=wal.stat().st_size if wal.exists() else 0,
+        free_bytes=shutil.disk_usage(data_dir).free,
+        schema=store.schema,
+        resident_bytes=_resident_bytes(),
+    )
+
+
+def _resident_bytes() -> int:
+    with contextlib.suppress(OSError):
+        pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+class Node:
+    """A core with its ways in: gRPC, HTTP and MCP on unix sockets, and on TCP where asked for."""
+
+    def __init__(self, settings: Settings, env: Mapping[str, str]) -> None:
+        self.settings = settings
+        self.env = dict(env)
+        self.core: Core | None = None
+        self._ways: list[Any] = []
+        self._listening: list[str] = []
+        self._pid_file = Path(places.pid_path(str(settings.data_dir), self.env))
+        self.log = logs.get("main")
+
+    def _socket(self, which: str) -> str:
+        return places.socket_path(str(self.settings.data_dir), which, self.env)
+
+    async def start(self, clock: Clock, chance: Chance) -> None:
+        """Open everything. If any part refuses, what was open is closed again."""
+        close_directory(Path(self._socket("http")).parent)
+        self.core = await Core.start(
+            self.settings.data_dir, clock, chance, self.settings, lambda: tuple(self._listening)
+        )
+        try:
+            await self._open_ways(self.core)
+            self._pid_file.write_text(f"{os.getpid()}\n", encoding="ascii")
+        except BaseException:
+            await self.stop()
+            raise
+        self.log.info(
+            "node_started", node_id=self.core.facts.node_id, data_dir=str(self.settings.data_dir),
+            listening=self._listening, version=VERSION,
+        )  # fmt: skip
+
+    async def _open_ways(self, core: Core) -> None:
+        from aimem_node.ways import open_ways
+
+        async for way, addresses in open_ways(core, self.settings, self._socket):
+            self._ways.append(way)
+            self._listening.extend(addresses)
+
+    async def stop(self) -> None:
+        """Close the ways in, then the core. Safe to call twice."""
+        for way in reversed(self._ways):
+            with contextlib.suppress(Exception):
+                await way.stop()
+        self._ways.clear()
+        self._pid_file.unlink(missing_ok=True)
+        if self.core is not None:
+            core, self.core = self.core, None
+            await core.stop()
+            self.log.info("node_stopped", node_id=core.facts.node_id)
+
+
+def close_directory(directory: Path) -> None:
+    """Make a directory that only this user can enter, or refuse one that others can."""
+    for part in (directory.parent, directory):
+        part.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = part.stat()
+        if found.st_uid != os.geteuid() or (part == directory and found.st_mode & 0o077):
+            raise Failure(
+                Code.PERMISSION_DENIED,
+                f"{part} belongs to someone else or is open to others",
+                next=f"Remove it, or set {places.RUNTIME_DIR_ENV} to a directory of your own.",
+            )
+
+
+async def serve(settings: Settings, env: Mapping[str, str]) -> int:
+    """Run a node until it is told to stop or its disk fails. Returns the exit code."""
+    loop = asyncio.get_running_loop()
+    told = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, told.set)
+    node = Node(settings, env)
+    await node.start(SystemClock(), SystemChance())
+    assert node.core is not None
+    ends = [
+        asyncio.ensure_future(told.wait()),
+        asyncio.ensure_future(node.core.failed.wait()),
+    ]
+    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    failed = node.core.store.failed
+    for end in ends:
+        end.cancel()
+    if failed:
+        node.log.error("node_failed", reason=failed, next="restart it; run aimem-node doctor")
+    await node.stop()
+    return EXIT_FAILED if failed else 0
+
+
+def run(given: Mapping[str, Any]) -> int:
+    """Load the settings, set up the log, serve. Failures go to standard error with what to do."""
+    from aimem_node.contract.errors import SIGNS
+
+    try:
+        settings = load(given)
+        logs.set_up(settings.log_level, settings.log_json)
+        return asyncio.run(serve(settings, os.environ))
+    except Failure as failure:
+        sys.stderr.write(f"aimem-node: {failure.message}\n")
+        if failure.next:
+            sys.stderr.write(f"next: {failure.next}\n")
+        return SIGNS[failure.code].exit
+
+
+def admin(command: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The operator's commands that work on a node's files and need no running node."""
+    from aimem_node import admin as commands
+
+    return commands.run(command, given)
+
+
+def _main(argv: list[str]) -> int:
+    """`python -m aimem_node.main run [--setting value]...`, as clients start a node."""
+    if argv[:1] != ["run"]:
+        sys.stderr.write(
+            "usage: python -m aimem_node.main run [--data-dir DIR] [--SETTING VALUE]\n"
+        )
+        return 2
+    given: dict[str, Any] = {}
+    rest = iter(argv[1:])
+    for flag in rest:
+        if not flag.startswith("--"):
+            sys.stderr.write(f"aimem-node: {flag!r} is not a setting\n")
+            return 2
+        name, equals, value = flag[2:].partition("=")
+        if not equals:
+            value = "true" if name in ("http-open", "log-json") else next(rest, "")
+        given[name.replace("-", "_")] = value
+    return run(given)
+
+
+if __name__ == "__main__":
+    sys.exit(_main(sys.argv[1:]))

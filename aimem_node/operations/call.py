@@ -1,0 +1,115 @@
+"""What an operation is given: who calls, what time it is, and what it may read and change.
+
+A handler is a plain function. A read runs on a reader's thread over one consistent view; a
+write runs on the writer's thread inside the transaction, so what it reads is what it changes.
+It never waits for anything.
+"""
+
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from aimem_node.clocks import Chance
+from aimem_node.replica.replica import Tx
+from aimem_node.store.view import View
+
+T = TypeVar("T")
+RECORD_IDS = uuid.UUID("6f0c6a52-5a0e-5f7e-9a6d-2f5b8d6a4c11")
+"""Namespace of record ids that are made from request keys, so that a retry names the same one."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFacts:
+    """What is true of this node for as long as it runs."""
+
+    node_id: str
+    fingerprint: str
+    version: str
+    data_dir: str
+    started_us: int
+    pid: int
+    state: Callable[[], tuple[str, str]]
+    "serving or failed, and why."
+    listening: Callable[[], tuple[str, ...]]
+    files: Callable[[], "FileFacts"]
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """What the node takes up on its machine right now."""
+
+    db_bytes: int
+    wal_bytes: int
+    free_bytes: int
+    schema: int
+    resident_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Touch:
+    """How often a memory was recalled since the last flush, and when last."""
+
+    times: int
+    at_us: int
+
+
+class Touches(Protocol):
+    """The node's own count of recalls, not yet in the log."""
+
+    def add(self, recalled: Mapping[str, int | None], now_us: int) -> None:
+        """Count one recall of each record id; the values are when their lives end, if ever."""
+        ...
+
+    def of(self, record_id: str) -> Touch | None:
+        """What is counted and not yet flushed."""
+        ...
+
+
+@dataclass(slots=True)
+class ReadCall:
+    """One call that only reads."""
+
+    author: str
+    "The authenticated principal."
+    agent_id: str
+    "Who speaks: the claim, checked against the principal."
+    now_us: int
+    view: View
+    chance: Chance
+    touches: Touches
+    node: NodeFacts
+    speaker: Callable[[str | None], str]
+    "Who speaks, given the request's claim. Raises PERMISSION_DENIED for a claim not allowed."
+    may_claim: Callable[[str], bool]
+    "Whether this caller may speak for an agent id."
+
+
+@dataclass(slots=True)
+class WriteCall(ReadCall):
+    """One call that writes. `tx.session` is its view."""
+
+    tx: Tx = field(kw_only=True)
+
+    def new_id(self, index: int = 0) -> str:
+        """An id for a new record: the same one for the same request key, on any node."""
+        if self.tx.request_key:
+            name = f"{self.author}\n{self.tx.request_key}\n{index}"
+            return str(uuid.uuid5(RECORD_IDS, name))
+        return self.chance.record_id()
+
+
+@dataclass(slots=True)
+class StreamCall:
+    """One call that is answered by a stream. It runs on the event loop and reads in steps."""
+
+    author: str
+    agent_id: str
+    now_us: int
+    read: Callable[[Callable[[View], Any]], Awaitable[Any]]
+    "Run a function over a consistent view, off the loop."
+    log_reaches: Callable[[], int]
+    "The last position of the log here."
+    wait_beyond: Callable[[int], Awaitable[None]]
+    "Return once the log reaches further than this."
+    node: NodeFacts

@@ -1,0 +1,103 @@
+"""Forget what matches; show what a memory used to say."""
+
+import json
+from typing import Any
+
+from aimem_node.contract.errors import Code, Failure
+from aimem_node.contract.values import (
+    ForgetRequest,
+    ForgetResponse,
+    HistoryRequest,
+    HistoryResponse,
+    MemoryVersion,
+)  # fmt: skip
+from aimem_node.operations.call import ReadCall, WriteCall
+from aimem_node.operations.cursors import read_cursor, write_cursor
+from aimem_node.operations.registry import operation
+from aimem_node.operations.shapes import MEMORY, archived, found, place_filter, wanted
+from aimem_sync.change import Change
+from aimem_sync.op import Kind, Op
+from aimem_sync.state import RecordState
+
+FORGET_MAX = 1_000
+"""Memories that one request moves. The answer says how many were left."""
+
+
+@operation
+def forget(call: WriteCall, request: ForgetRequest) -> ForgetResponse:
+    """Archive or erase every live memory that matches all the given filters."""
+    call.speaker(request.agent_id)
+    if not (request.namespace or request.pattern or request.tier):
+        raise Failure(
+            Code.INVALID_ARGUMENT,
+            "forget needs a namespace, a pattern or a tier",
+            next="Name what to forget; try it with dry_run first.",
+        )
+    chosen = wanted(call, place_filter(request.namespace), tier=request.tier)
+    ids = call.view.matching_ids(request.pattern, chosen, FORGET_MAX + 1)
+    if request.dry_run:
+        return ForgetResponse(would_delete=len(ids), dry_run=True, archived=not request.erase)
+    if len(ids) > FORGET_MAX:
+        raise Failure(
+            Code.TOO_LARGE,
+            f"more than {FORGET_MAX} memories match",
+            next="Narrow it: a namespace, a tier, or rarer words.",
+        )
+    for record_id in ids:
+        if request.erase:
+            call.tx.purge(record_id)
+        else:
+            life = archived("forget", call.now_us, None)
+            call.tx.change(Change(record_id, MEMORY, set={"life": life}))
+    return ForgetResponse(deleted=len(ids), archived=not request.erase)
+
+
+@operation
+def history(call: ReadCall, request: HistoryRequest) -> HistoryResponse:
+    """Every op of a memory, newest first, and which of them stand unresolved side by side."""
+    record_id = found_anyhow(call, request.id)
+    state = call.view.state(record_id)
+    before = read_cursor("history", request.cursor)
+    ops = call.view.ops_of(record_id, None if before is None else before[0], request.limit)
+    versions = tuple(_version(placed.op, state) for placed in ops)
+    then = (ops[-1].pos,) if len(ops) == request.limit else None
+    return HistoryResponse(
+        id=record_id, versions=versions, count=len(versions),
+        next_cursor=write_cursor("history", then),
+    )  # fmt: skip
+
+
+def found_anyhow(call: ReadCall, prefix: str) -> str:
+    """The id of a memory in any state of life: a deleted one has a history too."""
+    if call.view.state(prefix) is not None:
+        return prefix
+    return found(call, prefix, life="any").record_id
+
+
+def _version(op: Op, state: RecordState | None) -> MemoryVersion:
+    current, conflicting = [], []
+    for register, heads in (state.heads if state is not None else {}).items():
+        mine = [version for version in heads if version.dot == op.dot]
+        if mine and len(heads) == 1:
+            current.append(register)
+        elif mine:
+            conflicting.append(register)
+    return MemoryVersion(
+        write_id=str(op.dot),
+        order=op.lamport,
+        kind=op.kind,
+        author=op.author,
+        written_at=op.wall_us,
+        change=_change(op),
+        current=tuple(sorted(current)),
+        conflicting=tuple(sorted(conflicting)),
+    )
+
+
+def _change(op: Op) -> dict[str, Any]:
+    if op.body is None:
+        return {"erased": True}
+    if op.kind != Kind.EDIT:
+        return {"kind": op.kind}
+    said: dict[str, Any] = json.loads(op.body)
+    return {part: said[part] for part in ("set", "tag", "untag", "count") if said.get(part)}

@@ -1,0 +1,272 @@
+"""Write out everything, and take it in again somewhere else.
+
+The export is a function of the content: the same memories and links give the same bytes, on
+whatever node, in whatever order they were written. So it leaves out what only this node's log
+knows (author, order, write id) and sorts by time of storing.
+"""
+
+import hashlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from aimem_node.contract import codec
+from aimem_node.contract.errors import Code, Failure
+from aimem_node.contract.values import (
+    ExportRecord,
+    ExportRecordHeader,
+    ExportRecordTrailer,
+    ExportRequest,
+    ImportRequest,
+    ImportResponse,
+    Life,
+    Memory,
+    MemoryLink,
+    Scope,
+)  # fmt: skip
+from aimem_node.operations.call import ReadCall, StreamCall, WriteCall
+from aimem_node.operations.registry import operation, streams
+from aimem_node.operations.shapes import (
+    LIVE,
+    MEMORY,
+    archived,
+    body,
+    facts,
+    link_of,
+    memory_of,
+    place_filter,
+)  # fmt: skip
+from aimem_node.store.listing import Filter, Order
+from aimem_node.store.rows import LinkRow, MemoryRow
+from aimem_node.store.view import View
+from aimem_sync.change import Change
+
+FORMAT = "aimem-export"
+FORMAT_VERSION = 1
+EXPORT_PAGE = 500
+IMPORTED_FROM = "imported_from_agent_id"
+
+
+@dataclass(slots=True)
+class _NoTouches:
+    """An export shows what the log knows, not what this node has still to tell it."""
+
+    def of(self, record_id: str) -> None:  # noqa: ARG002
+        return None
+
+
+@dataclass(slots=True)
+class _Sum:
+    """Counts and the hash of the lines so far."""
+
+    memories: int = 0
+    links: int = 0
+    sha: Any = field(default_factory=hashlib.sha256)
+
+    def add(self, record: ExportRecord) -> ExportRecord:
+        line = codec.dumps(codec.to_json(record))
+        self.sha.update(line.encode() + b"\n")
+        self.memories += record.memory is not None
+        self.links += record.link is not None
+        return record
+
+
+@streams
+async def export(call: StreamCall, request: ExportRequest) -> AsyncIterator[ExportRecord]:
+    """Header, memories by time of storing, links by id, trailer with counts and hash."""
+    total = _Sum()
+    wanted = place_filter(request.namespace)
+    yield ExportRecord(
+        header=ExportRecordHeader(format=FORMAT, version=FORMAT_VERSION, node_id=call.node.node_id)
+    )
+    exported: set[str] = set()
+    lives = ("live", "archived") if request.include_archived else ("live",)
+    for life in lives:
+        after: tuple[Any, ...] | None = None
+        while True:
+            chosen = replace(wanted, life=life)
+
+            def page(view: View, chosen: Filter = chosen, after: Any = after) -> Any:
+                return view.list_memories(chosen, Order.CREATED, after, EXPORT_PAGE)
+
+            rows, after = await call.read(page)
+            for row in rows:
+                exported.add(row.record_id)
+                yield total.add(ExportRecord(memory=_exported(row)))
+            if after is None:
+                break
+    after = None
+    while True:
+
+        def links_page(view: View, after: Any = after) -> Any:
+            links, then = view.list_links(after, EXPORT_PAGE)
+            return [link for link in links if _both_ends(link, exported)], then
+
+        links, after = await call.read(links_page)
+        for link in links:
+            yield total.add(ExportRecord(link=link_of(link)))
+        if after is None:
+            break
+    yield ExportRecord(
+        trailer=ExportRecordTrailer(
+            memories=total.memories, links=total.links, sha256=total.sha.hexdigest()
+        )
+    )
+
+
+def _exported(row: MemoryRow) -> Memory:
+    shown: Any = type("Shown", (), {"touches": _NoTouches()})
+    memory = memory_of(shown, row)
+    return replace(memory, author="", order=0, write_id="", conflicts=0)
+
+
+@operation
+def import_(call: WriteCall, request: ImportRequest) -> ImportResponse:
+    """Take records in: new ones under their ids; known ones change only where they differ."""
+    importer = call.speaker(request.agent_id)
+    done = {"imported": 0, "unchanged": 0, "updated": 0, "restamped": 0}
+    for index, memory in enumerate(request.memories):
+        try:
+            kept, restamped = _claimed(call, memory, importer, request.trust_source)
+            done[_import_memory(call, kept)] += 1
+            done["restamped"] += restamped
+        except Failure as failure:
+            raise failure.under(f"$.memories[{index}]") from None
+    links = 0
+    for index, link in enumerate(request.links):
+        try:
+            links += _import_link(call, link, importer)
+        except Failure as failure:
+            raise failure.under(f"$.links[{index}]") from None
+    return ImportResponse(links=links, **done)
+
+
+def _claimed(call: WriteCall, memory: Memory, importer: str, trust: bool) -> tuple[Memory, bool]:
+    """The record with an author that this caller may name; the original stays as a claim."""
+    if not memory.id or not memory.title.strip() or not memory.content.strip():
+        raise Failure(
+            Code.INVALID_ARGUMENT,
+            "a record needs an id, a title and a content",
+            path="$",
+            next="Mend the record, or leave it out.",
+        )
+    original = memory.agent_id
+    if original == importer or (trust and original and call.may_claim(original)):
+        return memory, False
+    if trust and original:
+        raise Failure(
+            Code.PERMISSION_DENIED,
+            f"you may not speak for {original!r}",
+            path="$.agent_id",
+            next="Import without trust_source, or as someone who may.",
+        )
+    metadata = dict(memory.metadata)
+    if original:
+        metadata.setdefault(IMPORTED_FROM, original)
+    return replace(memory, agent_id=importer, metadata=metadata), bool(original)
+
+
+def _import_memory(call: WriteCall, memory: Memory) -> str:
+    registers = _registers(call, memory)
+    old = call.view.memory(memory.id)
+    state = call.view.state(memory.id)
+    if state is not None and state.purged:
+        raise Failure(
+            Code.CONFLICT,
+            f"record {memory.id!r} was erased for good",
+            path="$.id",
+            next="Give it another id if it is to come back.",
+        )
+    if old is None:
+        call.tx.change(Change(memory.id, MEMORY, set=registers, tag=memory.tags,
+                              count={"access": memory.access_count}))  # fmt: skip
+        return "imported"
+    shown = call.view.display(memory.id)
+    assert shown is not None
+    differing = {
+        name: value
+        for name, value in registers.items()
+        if not _same(name, shown.values.get(name), value)
+    }
+    untag = tuple(tag for tag in old.tags if tag not in memory.tags)
+    tag = tuple(tag for tag in memory.tags if tag not in old.tags)
+    more = max(0, memory.access_count - old.access_count)
+    if not (differing or tag or untag or more):
+        return "unchanged"
+    call.tx.change(Change(memory.id, MEMORY, set=differing, tag=tag, untag=untag,
+                          count={"access": more} if more else {}))  # fmt: skip
+    return "updated"
+
+
+def _registers(call: ReadCall, memory: Memory) -> dict[str, Any]:
+    now_us = call.now_us
+    is_archived = memory.life == Life.ARCHIVED
+    at_us = memory.archived_at or now_us
+    reason = memory.archive_reason or "archive"
+    expiry_us = memory.expires_at if reason == "ttl_expired" else None
+    registers: dict[str, Any] = {
+        "body": body(memory.title, memory.content, memory.metadata),
+        "facts": facts(
+            call.author,
+            memory.agent_id,
+            memory.source or "import",
+            memory.created_at or now_us,
+            memory.session,
+            memory.happened_at,
+        ),
+        "namespace": memory.namespace,
+        "scope": (memory.scope or Scope.PRIVATE).value,
+        "tier": memory.tier.value,
+        "priority": memory.priority,
+        "confidence": memory.confidence,
+        "expires_at": memory.expires_at,
+        "updated_at": memory.updated_at or memory.created_at or now_us,
+        "life": archived(reason, at_us, expiry_us) if is_archived else LIVE,
+    }
+    if memory.last_accessed_at is not None:
+        registers["accessed_at"] = memory.last_accessed_at
+    return registers
+
+
+def _import_link(call: WriteCall, link: MemoryLink, importer: str) -> int:
+    for path, record_id in (("$.source_id", link.source_id), ("$.target_id", link.target_id)):
+        if call.view.memory(record_id) is None:
+            raise Failure(
+                Code.NOT_FOUND, f"no memory {record_id!r}", path=path,
+                next="Import the memories first.",
+            )  # fmt: skip
+    relation = link.relation.value
+    record_id = link.id or call.new_id(1_000_000)
+    known = call.view.link(record_id)
+    if known is None and not link.id:
+        between = call.view.links_between(link.source_id, link.target_id, relation)
+        known = between[0] if between else None
+    if known is not None and (link.valid_until, known.life) == (known.valid_until_us, "live"):
+        return 0
+    from_us = link.valid_from or link.created_at or call.now_us
+    registers = {
+        "body": {
+            "source_id": link.source_id,
+            "target_id": link.target_id,
+            "relation": relation,
+            "observed_by": link.observed_by or importer,
+            "created_at": link.created_at or call.now_us,
+            "valid_from": from_us,
+            "valid_from_given": link.valid_from is not None,
+        },
+        "valid_until": link.valid_until,
+        "life": LIVE,
+    }
+    call.tx.change(Change(record_id if known is None else known.record_id, "link", set=registers))
+    return 1
+
+
+def _same(name: str, shown: Any, imported: Any) -> bool:
+    """Whether an import would change a register. Who first wrote a record is not the importer's."""
+    if name == "facts" and isinstance(shown, dict):
+        return {**shown, "author": ""} == {**imported, "author": ""}
+    return bool(shown == imported)
+
+
+def _both_ends(link: LinkRow, exported: set[str]) -> bool:
+    return link.source_id in exported and link.target_id in exported

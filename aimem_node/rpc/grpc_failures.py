@@ -1,0 +1,58 @@
+"""Send a Failure over gRPC so that the client can raise the very same one.
+
+A status code and a message are all that gRPC carries by itself, and seventeen codes are too
+few for our table: the whole failure travels beside them as trailing metadata.
+"""
+
+import json
+from typing import Any
+
+import grpc
+
+from aimem_node import logs
+from aimem_node.contract import errors
+from aimem_node.contract.errors import SIGNS, Code, Failure
+
+FAILURE_KEY = "aimem-failure-bin"
+"""Trailing metadata with the failure as JSON; "-bin" because names in it may be any text."""
+
+FAILURE_BYTES_MAX = 4096
+"""Clients accept 8 KiB of metadata in all by default, and this one arrives base64-encoded."""
+
+MESSAGE_CHARS_MAX = 300
+"""Of the status message, in which gRPC turns each other character into up to twelve."""
+
+log = logs.get("rpc")
+
+
+async def refuse(context: Any, failure: Failure) -> None:
+    """End the call with the failure: does not return, unless the caller has gone already."""
+    if context.done():
+        return
+    await context.abort(
+        grpc.StatusCode[SIGNS[failure.code].grpc],
+        failure.message[:MESSAGE_CHARS_MAX],
+        ((FAILURE_KEY, failure_bytes(failure)),),
+    )
+
+
+def unexpected(operation: str, error: Exception) -> Failure:
+    """What a caller is told about a bug of ours: that it is one, and nothing of its insides."""
+    log.error("call_broke", operation=operation, error=repr(error), exc_info=error)
+    return Failure(Code.INTERNAL, f"{operation} broke inside the node")
+
+
+def failure_bytes(failure: Failure) -> bytes:
+    """The failure as JSON; without its details, then with a cut message, if it is too large."""
+    whole = errors.to_json(failure)
+    text = json.dumps(whole, ensure_ascii=False).encode("utf-8", "replace")
+    if len(text) <= FAILURE_BYTES_MAX:
+        return text
+    short = Failure(
+        failure.code,
+        failure.message[:MESSAGE_CHARS_MAX] + "…",
+        failure.path[:MESSAGE_CHARS_MAX],
+        failure.next[:MESSAGE_CHARS_MAX],
+        definite=failure.definite,
+    )
+    return json.dumps(errors.to_json(short), ensure_ascii=False).encode("utf-8", "replace")

@@ -1,0 +1,273 @@
+"""Find memories by their words, at a cost that does not grow with the store.
+
+Ranking scores every row that matches, so one common word among rare ones would have all rows
+scored: at a million rows that is most of a second for words that tell nothing apart. A query is
+therefore planned by how many rows hold each word: the rarest are searched for, and the common
+ones only help to rank what was found. A filter is part of the search and not applied to its
+result: a namespace that holds one memory among 50,000 others is found by the commonest word.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal, TypeAlias
+
+import apsw
+
+from aimem_node.store.listing import Filter, conditions
+from aimem_node.store.words import STOP_WORDS, quoted, words_of
+
+Mode: TypeAlias = Literal["any", "all"]
+"""any: a memory may hold some of the words. all: it must hold all but the stop-words."""
+
+SCORED_ROWS_MAX: Final = 20_000
+"""Rows that the words searched for may stand in, all words added up. Ranking costs about 0.6 us
+a row, so this is about 12 ms."""
+TERMS_MAX: Final = 48
+"""Words looked up in the index, 0.03 to 0.07 ms each. Each has a bit in a 64-bit integer."""
+NEWEST_MAX: Final = 1_000
+"""Rows ranked where nothing but common words is left: the newest that hold them."""
+NARROW_MAX: Final = 1_000
+"""Rows of a filter that are tried one by one where the common words must be searched for."""
+POOL_MIN: Final = 50
+"""Hits that are ranked again by all words before the cut, at least."""
+
+WEIGHTS: Final = (2.0, 1.0, 1.5)
+"""What a word counts for in the title, the content and the tags."""
+_K1: Final = 1.2
+_B: Final = 0.75
+
+_TOKENIZER: Final = ("porter", ["unicode61", "remove_diacritics", "2"])
+_FROM: Final = "FROM memory_fts CROSS JOIN memory m ON m.rid = memory_fts.rowid"
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One memory that matched."""
+
+    rid: int
+    record_id: str
+    score: float
+    "bm25 over all words of the query; above zero, larger is better."
+    terms: tuple[str, ...]
+    "The words of the query that it holds."
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """What was found, and how."""
+
+    hits: tuple[Hit, ...]
+    "Best first."
+    candidates: int
+    "Memories that were looked at closely."
+    terms_used: tuple[str, ...]
+    "Words that were searched for, the rarest first."
+    terms_dropped: tuple[str, ...]
+    "Words that were not: too common to search for, or in no memory at all."
+
+
+@dataclass(frozen=True, slots=True)
+class _Term:
+    word: str
+    rows: int
+    "How many live memories hold it."
+
+
+def prepare(connection: apsw.Connection) -> None:
+    """Teach a connection the ranking. Every connection that searches needs it."""
+    connection.register_fts5_function("memory_score", _score)
+    connection.register_fts5_function("memory_terms", _terms_held)
+
+
+def search(
+    connection: apsw.Connection, text: str, mode: Mode, wanted: Filter, limit: int
+) -> SearchResult:
+    """The best `limit` live memories for `text` among those wanted. Never raises for any text."""
+    assert wanted.life == "live", "only live memories are indexed"
+    words = words_of(text)
+    telling = [word for word in words if word not in STOP_WORDS] or words
+    terms = _look_up(connection, telling[:TERMS_MAX])
+    known = sorted((term for term in terms if term.rows), key=lambda term: term.rows)
+    if not known or limit < 1 or (mode == "all" and len(known) < len(terms)):
+        dropped = tuple(term.word for term in terms if not term.rows)
+        return SearchResult((), 0, (), dropped)
+    plan = _Plan(connection, known, wanted, limit)
+    pool, used = plan.holding_all() if mode == "all" else plan.holding_any()
+    hits = plan.ranked(pool)
+    return SearchResult(
+        hits=tuple(hits[:limit]),
+        candidates=len(pool),
+        terms_used=tuple(term.word for term in used),
+        terms_dropped=tuple(term.word for term in terms if term not in used),
+    )
+
+
+class _Plan:
+    """One search under way. Passes give rows of candidates; `ranked` has the last word."""
+
+    def __init__(
+        self, connection: apsw.Connection, known: list[_Term], wanted: Filter, limit: int
+    ) -> None:
+        self._connection = connection
+        self._known = known
+        self._where, self._values = conditions(wanted)
+        self._narrows = _narrows(wanted)
+        self._limit = limit
+        self._pool_max = max(2 * limit, POOL_MIN)
+
+    def holding_any(self) -> tuple[list[int], list[_Term]]:
+        """Rows that hold some of the words, and the words searched for."""
+        kept = _rarest(self._known)
+        if not kept:
+            return self._common_words()
+        pool = self._scored(kept, "OR")
+        if len(pool) >= self._limit or len(kept) == len(self._known):
+            return pool, kept
+        # Too few, and words were left out: where a filter narrows the search they can still be
+        # found at a bounded price; elsewhere the newest rows that hold them fill up.
+        more = self._narrow("OR") if self._narrows else self._newest("OR")
+        return list(dict.fromkeys([*pool, *more])), self._known
+
+    def holding_all(self) -> tuple[list[int], list[_Term]]:
+        """Rows that hold all words, and the words searched for."""
+        if sum(term.rows for term in self._known) <= SCORED_ROWS_MAX:
+            return self._scored(self._known, "AND"), self._known
+        if self._narrows and self._known[0].rows > SCORED_ROWS_MAX:
+            return self._narrow("AND"), self._known
+        return self._newest("AND"), self._known
+
+    def ranked(self, pool: Sequence[int]) -> list[Hit]:
+        """The pool by all words of the query, the common ones too: best first."""
+        rows = self._connection.execute(
+            f"SELECT m.rid, m.record_id, memory_score(memory_fts{self._row_counts()}) AS score,"  # noqa: S608
+            " memory_terms(memory_fts)"
+            " FROM json_each(?) j CROSS JOIN memory_fts ON memory_fts.rowid = j.value"
+            " CROSS JOIN memory m ON m.rid = j.value"
+            " WHERE memory_fts MATCH ? ORDER BY score DESC, m.rid DESC",
+            (json.dumps(list(pool)), self._match("OR")),
+        )
+        return [
+            Hit(rid, record_id, score, self._held(bits)) for rid, record_id, score, bits in rows
+        ]
+
+    def _common_words(self) -> tuple[list[int], list[_Term]]:
+        if self._narrows:
+            return self._narrow("OR"), self._known
+        both = self._newest("AND")
+        if len(both) >= self._limit:
+            return both, self._known
+        return list(dict.fromkeys([*both, *self._newest("OR")])), self._known
+
+    def _scored(self, terms: list[_Term], joint: str) -> list[int]:
+        """The best by SQLite's own ranking, which reads every row that matches."""
+        weights = ", ".join(map(str, WEIGHTS))
+        return self._rids(
+            f"SELECT m.rid {_FROM} WHERE memory_fts MATCH ? AND {self._where}"
+            f" ORDER BY bm25(memory_fts, {weights}), m.rid DESC LIMIT ?",
+            (quoted([term.word for term in terms], joint), *self._values, self._pool_max),
+        )
+
+    def _newest(self, joint: str) -> list[int]:
+        """The best of the newest rows that match. Stops reading once it has enough."""
+        return self._rids(
+            "SELECT rid FROM ("  # noqa: S608
+            f"SELECT m.rid, memory_score(memory_fts{self._row_counts()}) AS score {_FROM}"
+            f" WHERE memory_fts MATCH ? AND {self._where}"
+            " ORDER BY memory_fts.rowid DESC LIMIT ?) ORDER BY score DESC, rid DESC LIMIT ?",
+            (self._match(joint), *self._values, NEWEST_MAX, self._pool_max),
+        )
+
+    def _narrow(self, joint: str) -> list[int]:
+        """The best among the rows of the filter, tried one by one: the most important first."""
+        rids = self._rids(
+            f"SELECT m.rid FROM memory m WHERE {self._where}"  # noqa: S608
+            " ORDER BY m.priority DESC, m.updated_us DESC, m.rid DESC LIMIT ?",
+            (*self._values, NARROW_MAX),
+        )
+        return self._rids(
+            "SELECT rowid FROM ("  # noqa: S608
+            f"SELECT memory_fts.rowid, memory_score(memory_fts{self._row_counts()}) AS score"
+            " FROM json_each(?) j CROSS JOIN memory_fts ON memory_fts.rowid = j.value"
+            " WHERE memory_fts MATCH ?) ORDER BY score DESC, rowid DESC LIMIT ?",
+            (json.dumps(rids), self._match(joint), self._pool_max),
+        )
+
+    def _rids(self, sql: str, values: tuple[Any, ...]) -> list[int]:
+        return [rid for (rid,) in self._connection.execute(sql, values)]
+
+    def _match(self, joint: str) -> str:
+        return quoted([term.word for term in self._known], joint)
+
+    def _row_counts(self) -> str:
+        return "".join(f", {term.rows}" for term in self._known)
+
+    def _held(self, bits: int) -> tuple[str, ...]:
+        return tuple(term.word for at, term in enumerate(self._known) if bits >> at & 1)
+
+
+def _look_up(connection: apsw.Connection, words: list[str]) -> list[_Term]:
+    """How many rows hold each word, words with the same stem once."""
+    tokenizer = connection.fts5_tokenizer(*_TOKENIZER)
+    terms: dict[tuple[str, ...], _Term] = {}
+    for word in words:
+        tokens = tokenizer(word.encode(), apsw.FTS5_TOKENIZE_QUERY, None, include_offsets=False)
+        stems = tuple(str(token[0]) for token in tokens)
+        if stems and stems not in terms:
+            terms[stems] = _Term(word, min(_rows_holding(connection, stem) for stem in stems))
+    return list(terms.values())
+
+
+def _rows_holding(connection: apsw.Connection, stem: str) -> int:
+    return connection.execute("SELECT doc FROM memory_word WHERE term = ?", (stem,)).get or 0
+
+
+def _rarest(known: list[_Term]) -> list[_Term]:
+    kept: list[_Term] = []
+    rows = 0
+    for term in known:
+        rows += term.rows
+        if rows > SCORED_ROWS_MAX:
+            break
+        kept.append(term)
+    return kept
+
+
+def _narrows(wanted: Filter) -> bool:
+    named = (wanted.namespaces, wanted.below, wanted.tier, wanted.tags, wanted.scopes)
+    bounds = (wanted.min_priority, wanted.since_us, wanted.until_us)
+    who = (wanted.agent_id, wanted.session)
+    return any((*named, *who)) or any(bound is not None for bound in bounds)
+
+
+def _score(api: apsw.FTS5ExtensionApi, *row_counts: Any) -> float:
+    """bm25, told how rare each word is instead of counting again.
+
+    SQLite's own gives a word that most rows hold no weight at all, which in a store of five
+    memories is nearly every word. This one is always above zero.
+    """
+    rows = api.row_count
+    average = api.column_total_size(-1) / rows
+    length = _K1 * (1 - _B + _B * api.column_size(-1) / average)
+    score = 0.0
+    for phrase, holding in enumerate(row_counts):
+        frequency = sum(
+            weight * len(places)
+            for weight, places in zip(WEIGHTS, api.phrase_locations(phrase), strict=True)
+        )
+        if frequency:
+            rarity = math.log1p((rows - holding + 0.5) / (holding + 0.5))
+            score += rarity * frequency * (_K1 + 1) / (frequency + length)
+    return score
+
+
+def _terms_held(api: apsw.FTS5ExtensionApi, *_: Any) -> int:
+    """A bit for every word of the query that the row holds."""
+    bits = 0
+    for phrase in range(api.phrase_count):
+        if any(api.phrase_locations(phrase)):
+            bits |= 1 << phrase
+    return bits

@@ -1,0 +1,158 @@
+"""Which memories are asked for, in which order, from where on.
+
+Pages are cut by key and never by offset, so a row that comes or goes between two pages makes no
+other row appear twice or not at all. Every order ends in a unique key for that reason.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final, TypeAlias
+
+import apsw
+
+from aimem_node.store.rows import MEMORY_SELECT, MemoryRow, memory_row
+
+Key: TypeAlias = tuple[int | str, ...]
+"""Where a page ended: the sort key of its last row. Integers and text, ready for a cursor."""
+
+LIVES: Final = ("live", "archived", "deleted")
+
+
+class Order(Enum):
+    """In which order memories are listed."""
+
+    IMPORTANCE = "importance"
+    "Highest priority first, then the last changed."
+    CREATED = "created"
+    "The first stored first; the same on every node."
+    ARCHIVED = "archived"
+    "The last archived first."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which memories are meant. Everything given must hold."""
+
+    namespaces: tuple[str, ...] = ()
+    "In exactly one of these; empty is anywhere."
+    below: str = ""
+    "In this namespace or anywhere below it; empty is anywhere."
+    tier: str = ""
+    tags: tuple[str, ...] = ()
+    "All of these."
+    scopes: tuple[str, ...] = ()
+    "One of these; empty is any."
+    agent_id: str = ""
+    session: str = ""
+    min_priority: int | None = None
+    since_us: int | None = None
+    "Stored then or later."
+    until_us: int | None = None
+    "Stored then or earlier."
+    life: str | None = "live"
+    "A word of LIVES; None is live or archived."
+    now_us: int | None = None
+    "Given: live memories whose life has ended by then are left out."
+
+
+def conditions(wanted: Filter) -> tuple[str, list[Any]]:
+    """The filter as SQL over `memory m`, and its bindings. No caller's text is in the SQL."""
+    parts = [_life(wanted.life)]
+    values: list[Any] = []
+
+    def require(sql: str, *bindings: Any) -> None:
+        parts.append(sql)
+        values.extend(bindings)
+
+    if wanted.namespaces:
+        require(f"m.namespace IN ({_marks(wanted.namespaces)})", *wanted.namespaces)
+    if wanted.below:
+        # '0' is the character after '/': the range holds what begins with the name and a slash.
+        require(
+            "(m.namespace = ? OR (m.namespace >= ? AND m.namespace < ?))",
+            wanted.below,
+            wanted.below + "/",
+            wanted.below + "0",
+        )
+    for tag in dict.fromkeys(wanted.tags):
+        require("m.rid IN (SELECT rid FROM memory_tag WHERE tag = ?)", tag)
+    if wanted.scopes:
+        require(f"m.scope IN ({_marks(wanted.scopes)})", *wanted.scopes)
+    if wanted.tier:
+        require("m.tier = ?", wanted.tier)
+    if wanted.agent_id:
+        require("m.agent_id = ?", wanted.agent_id)
+    if wanted.session:
+        require("m.session <> '' AND m.session = ?", wanted.session)
+    if wanted.min_priority is not None:
+        require("m.priority >= ?", wanted.min_priority)
+    if wanted.since_us is not None:
+        require("m.created_us >= ?", wanted.since_us)
+    if wanted.until_us is not None:
+        require("m.created_us <= ?", wanted.until_us)
+    if wanted.now_us is not None and wanted.life in {"live", None}:
+        unended = "(m.expires_us IS NULL OR m.expires_us > ?)"
+        require(
+            f"(m.life <> 'live' OR {unended})" if wanted.life is None else unended, wanted.now_us
+        )
+    return " AND ".join(parts), values
+
+
+def list_memories(
+    connection: apsw.Connection, wanted: Filter, order: Order, after: Key | None, limit: int
+) -> tuple[list[MemoryRow], Key | None]:
+    """Up to `limit` memories behind `after`, and where to go on; None at the end."""
+    where, values = conditions(wanted)
+    key = _KEYS[order]
+    if after is not None:
+        where += f" AND ({key.columns}) {key.beyond} ({_marks(after)})"
+        values.extend(after)
+    sql = (
+        f"SELECT {MEMORY_SELECT} FROM memory m "  # noqa: S608  only our own words
+        f"WHERE {where} ORDER BY {key.order} LIMIT ?"
+    )
+    rows = [memory_row(columns) for columns in connection.execute(sql, (*values, limit + 1))]
+    if len(rows) <= limit:
+        return rows, None
+    rows.pop()
+    return rows, tuple(getattr(rows[-1], column) for column in key.names)
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    names: tuple[str, ...]
+    descending: bool
+
+    @property
+    def columns(self) -> str:
+        return ", ".join(f"m.{name}" for name in self.names)
+
+    @property
+    def order(self) -> str:
+        way = " DESC" if self.descending else ""
+        return ", ".join(f"m.{name}{way}" for name in self.names)
+
+    @property
+    def beyond(self) -> str:
+        return "<" if self.descending else ">"
+
+
+_KEYS: Final = {
+    Order.IMPORTANCE: _Key(("priority", "updated_us", "rid"), descending=True),
+    Order.CREATED: _Key(("created_us", "lamport", "record_id"), descending=False),
+    Order.ARCHIVED: _Key(("archived_us", "rid"), descending=True),
+}
+
+
+def _life(life: str | None) -> str:
+    # Written out and not bound, since a partial index serves only a condition it can read.
+    if life is None:
+        return "m.life IN ('live', 'archived')"
+    assert life in LIVES
+    return f"m.life = '{life}'"
+
+
+def _marks(values: tuple[Any, ...]) -> str:
+    return ", ".join("?" * len(values))

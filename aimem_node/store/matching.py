@@ -1,0 +1,52 @@
+"""All memories that match, where a ranked few will not do.
+
+Recall may leave out what it has not time for; forgetting may not. So these searches take every
+word as it is and stop only at the number that the caller can take.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import apsw
+
+from aimem_node.store.listing import Filter, conditions
+from aimem_node.store.words import STOP_WORDS, quoted, words_of
+
+_TITLE_WORDS_MAX: Final = 8
+
+
+def matching_ids(
+    connection: apsw.Connection, pattern: str | None, wanted: Filter, limit: int
+) -> list[str]:
+    """Ids of the live memories wanted that hold any word of the pattern, the oldest first.
+
+    Without a pattern, all that are wanted. A pattern without a single word matches nothing.
+    """
+    where, values = conditions(wanted)
+    sql = f"SELECT m.record_id FROM memory m WHERE {where}"  # noqa: S608
+    bindings: list[Any] = list(values)
+    if pattern is not None:
+        words = words_of(pattern)
+        if not words:
+            return []
+        sql += " AND m.rid IN (SELECT rowid FROM memory_fts WHERE memory_fts MATCH ?)"
+        bindings.append(quoted(words, "OR"))
+    rows = connection.execute(f"{sql} ORDER BY m.rid LIMIT ?", (*bindings, limit))
+    return [record_id for (record_id,) in rows]
+
+
+def similar_titles(
+    connection: apsw.Connection, title: str, wanted: Filter, limit: int
+) -> list[str]:
+    """Ids of live memories wanted whose titles share a telling word, the latest first."""
+    words = [word for word in words_of(title) if word not in STOP_WORDS][:_TITLE_WORDS_MAX]
+    if not words:
+        return []
+    where, values = conditions(wanted)
+    rows = connection.execute(
+        "SELECT m.record_id FROM memory_fts CROSS JOIN memory m ON m.rid = memory_fts.rowid"  # noqa: S608
+        f" WHERE memory_fts MATCH ? AND {where} ORDER BY memory_fts.rowid DESC LIMIT ?",
+        ("title : (" + quoted(words, "OR") + ")", *values, limit),
+    )
+    return [record_id for (record_id,) in rows]

@@ -1,0 +1,134 @@
+"""What the store hands out: rows as immutable values.
+
+Column order lives here and nowhere else. A row never carries a connection or a cursor, so it may
+leave the thread and outlive the transaction it was read in.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from aimem_sync.op import Op
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryRow:
+    """A memory as it is shown. Times are microseconds since the epoch, UTC."""
+
+    rid: int
+    "Its row here; later records have higher ones. Never leaves this node."
+    record_id: str
+    namespace: str
+    title: str
+    tier: str
+    scope: str
+    priority: int
+    confidence: float
+    life: str
+    created_us: int
+    updated_us: int
+    happened_us: int | None
+    expires_us: int | None
+    "When its life ends; None is never."
+    accessed_us: int | None
+    access_count: int
+    archived_us: int | None
+    archive_reason: str
+    lamport: int
+    "Its place in the order of writes: that of its first op."
+    write_id: str
+    "The dot of its first op."
+    conflicts: int
+    "Versions that stand beside what is shown, and differ."
+    agent_id: str
+    author: str
+    session: str
+    source: str
+    tags: tuple[str, ...]
+    "Sorted."
+    metadata: Mapping[str, Any]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkRow:
+    """What one memory says about another."""
+
+    record_id: str
+    source_id: str
+    target_id: str
+    relation: str
+    valid_from_us: int | None
+    valid_until_us: int | None
+    "None: it still holds."
+    observed_by: str
+    author: str
+    created_us: int
+    life: str
+    lamport: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedOp:
+    """An op and its place in the order of arrival here."""
+
+    pos: int
+    op: Op
+
+
+@dataclass(frozen=True, slots=True)
+class IdemRow:
+    """The first answer to a request key."""
+
+    request_sha256: bytes
+    response: bytes
+    at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What the node holds."""
+
+    live: int
+    by_tier: Mapping[str, int]
+    "Live memories."
+    archived: int
+    deleted: int
+    links: int
+    "Live ones."
+    ops: int
+    origins: int
+    records: int
+    conflicts: int
+    "Memories, live or archived, with versions that stand side by side."
+
+
+MEMORY_COLUMNS: Final = tuple(MemoryRow.__dataclass_fields__)
+LINK_COLUMNS: Final = tuple(LinkRow.__dataclass_fields__)
+MEMORY_SELECT: Final = ", ".join(f"m.{column}" for column in MEMORY_COLUMNS)
+LINK_SELECT: Final = ", ".join(LINK_COLUMNS)
+
+_TAGS_AT: Final = MEMORY_COLUMNS.index("tags")
+
+
+def memory_row(columns: tuple[Any, ...]) -> MemoryRow:
+    """The row from MEMORY_SELECT."""
+    tags, metadata, content = columns[_TAGS_AT:]
+    named = dict(zip(MEMORY_COLUMNS, columns[:_TAGS_AT], strict=False))
+    return MemoryRow(
+        **named, tags=tuple(json.loads(tags)), metadata=json.loads(metadata), content=content
+    )
+
+
+def memory_columns(row: MemoryRow) -> tuple[Any, ...]:
+    """The row as bindings, in the order of MEMORY_COLUMNS."""
+    plain = tuple(getattr(row, column) for column in MEMORY_COLUMNS[:_TAGS_AT])
+    return (*plain, compact_json(list(row.tags)), compact_json(row.metadata), row.content)
+
+
+def compact_json(value: Any) -> str:
+    """One spelling for a JSON value: sorted keys, no spaces."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

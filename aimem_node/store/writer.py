@@ -1,0 +1,308 @@
+"""One thread writes; everyone else hands it work.
+
+It takes whatever work is waiting into one transaction, commits once, with one sync of the disk,
+and answers only then. A piece of work that fails takes back its own changes and nobody else's.
+
+If the disk fails while a commit is being synced, nothing it says later can be believed: after one
+such error SQLite and the kernel report success for writes that are gone. So the writer is then
+finished for good, and says of the writes in hand that nobody knows.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, Final, TypeAlias, TypeVar
+
+import apsw
+
+from aimem_node.contract.errors import Code, Failure
+from aimem_node.store.session import WriteSession
+
+T = TypeVar("T")
+Job: TypeAlias = Callable[[WriteSession], Any]
+OnFailed: TypeAlias = Callable[[str], None]
+OnCommit: TypeAlias = Callable[[int], None]
+"""Called on the writer's thread with the position of the last op in the file."""
+
+WAITING_MAX: Final = 10_000
+"""Pieces of work that may wait. At 0.3 ms each that is three seconds: more is refused, since
+whoever asked has stopped waiting for it."""
+GROUP_JOBS_MAX: Final = 256
+GROUP_CHANGES_MAX: Final = 4_000
+"""Rows changed in one group, about 400 ops: a bulk store is a group of its own."""
+CHECKPOINT_IDLE_S: Final = 0.05
+"""Without work for this long, what is in the WAL is moved into the file."""
+CHECKPOINT_IDLE_PAGES: Final = 256
+"""1 MiB. A shorter WAL is left alone until the file is closed."""
+CHECKPOINT_BUSY_PAGES: Final = 8_192
+"""32 MiB. A longer WAL is moved even while work waits: readers slow down with its length."""
+DISK_FULL_BYTES: Final = 1 << 20
+"""Less free space than this makes a failed write a full disk, and not a broken one."""
+
+
+class Writer:
+    """The write connection and its thread."""
+
+    def __init__(self, connection: apsw.Connection, on_failed: OnFailed) -> None:
+        """Start. `on_failed` is called once, on the writer's thread, when it is finished."""
+        self._connection = connection
+        self._session = WriteSession(connection)
+        self._on_failed = on_failed
+        self._on_commit: list[OnCommit] = []
+        self._waiting: deque[tuple[Job, Future[Any]]] = deque()
+        self._changed = threading.Condition()
+        self._closing = False
+        self._failed: str | None = None
+        self._wal_pages = 0
+        connection.set_wal_hook(self._measure_wal)
+        self._thread = threading.Thread(target=self._run, name="aimem-writer", daemon=True)
+        self._thread.start()
+
+    @property
+    def failed(self) -> str | None:
+        """Why nothing can be written any more; None while it can."""
+        return self._failed
+
+    def on_commit(self, hook: OnCommit) -> None:
+        """Call `hook` after every commit that added ops. It must be quick and must not raise."""
+        self._on_commit.append(hook)
+
+    def submit(self, job: Callable[[WriteSession], T]) -> Future[T]:
+        """Have `job` done in the next transaction. The future is done once that is on disk.
+
+        Whatever the job raises is raised by the future, and none of its changes are kept. Raises
+        Failure LIMITED when too much waits, UNAVAILABLE when closed, STORAGE when finished. A
+        future that fails with UNKNOWN_OUTCOME means: sync failed, ask again after a restart.
+        """
+        future: Future[T] = Future()
+        with self._changed:
+            if self._failed is not None:
+                raise _finished(self._failed)
+            if self._closing:
+                raise Failure(Code.UNAVAILABLE, "the store is closing; nothing was written")
+            if len(self._waiting) >= WAITING_MAX:
+                raise Failure(
+                    Code.LIMITED,
+                    f"{WAITING_MAX} writes are waiting; nothing was written",
+                    next="Send it again a little later, and fewer at once.",
+                )
+            self._waiting.append((job, future))
+            self._changed.notify()
+        return future
+
+    def checkpoint(self) -> Future[None]:
+        """Move the whole WAL into the file and empty it, as soon as no reader is in the way."""
+        return self.submit(_WholeCheckpoint())
+
+    def close(self) -> None:
+        """Finish the work that waits, then stop. The connection is closed."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._thread.join()
+
+    # -- the thread ------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                if not self._waiting and not self._closing:
+                    idle = self._wal_pages >= CHECKPOINT_IDLE_PAGES and self._failed is None
+                    woken = self._changed.wait(CHECKPOINT_IDLE_S if idle else None)
+                    checkpoint_now = idle and not woken and not self._waiting
+                else:
+                    checkpoint_now = self._wal_pages >= CHECKPOINT_BUSY_PAGES
+                ended = self._closing and not self._waiting
+            if ended:
+                break
+            if checkpoint_now and self._failed is None:
+                self._checkpoint(apsw.SQLITE_CHECKPOINT_PASSIVE)
+            if self._waiting:
+                self._group()
+        if self._failed is None:
+            self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        self._connection.set_wal_hook(None)
+        self._connection.close()
+
+    def _group(self) -> None:
+        """Take waiting work into one transaction, commit, answer."""
+        done: list[tuple[Future[Any], Any]] = []
+        before = 0
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            before = self._session.last_pos()
+            self._work(done)
+            self._session.index()
+        except BaseException as cause:
+            self._abandon(done, cause, committing=False)
+            return
+        try:
+            self._connection.execute("COMMIT")
+        except BaseException as cause:
+            self._abandon(done, cause, committing=True)
+            return
+        last_pos = self._session.last_pos() if self._on_commit else before
+        for future, answer in done:
+            future.set_result(answer)
+        if last_pos > before:
+            for hook in self._on_commit:
+                hook(last_pos)
+
+    def _work(self, done: list[tuple[Future[Any], Any]]) -> None:
+        changes = self._connection.total_changes()
+        for _ in range(GROUP_JOBS_MAX):
+            with self._changed:
+                if not self._waiting:
+                    return
+                job, future = self._waiting[0]
+                if isinstance(job, _WholeCheckpoint):
+                    if done:
+                        return  # it cannot run inside a transaction: commit first
+                    self._waiting.popleft()
+                else:
+                    self._waiting.popleft()
+            if not future.set_running_or_notify_cancel():
+                continue
+            if isinstance(job, _WholeCheckpoint):
+                self._connection.execute("COMMIT")
+                self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
+                self._connection.execute("BEGIN IMMEDIATE")
+                done.append((future, None))
+                continue
+            self._one(job, future, done)
+            if self._connection.total_changes() - changes >= GROUP_CHANGES_MAX:
+                return
+
+    def _one(self, job: Job, future: Future[Any], done: list[tuple[Future[Any], Any]]) -> None:
+        """Do one piece of work. Raises only if the whole transaction is lost."""
+        mark = self._session.mark()
+        self._connection.execute("SAVEPOINT job")
+        try:
+            answer = job(self._session)
+        except BaseException as cause:
+            if not self._connection.in_transaction or _is_broken(cause):
+                done.append((future, None))  # SQLite took back the whole group, this one too
+                raise
+            self._connection.execute("ROLLBACK TO job")
+            self._connection.execute("RELEASE job")
+            self._session.back_to(mark)
+            future.set_exception(self._explained(cause, committing=False))
+            return
+        self._connection.execute("RELEASE job")
+        done.append((future, answer))
+
+    def _abandon(
+        self, done: list[tuple[Future[Any], Any]], cause: BaseException, *, committing: bool
+    ) -> None:
+        """Take the group back, tell everyone in it, and stop for good if the disk is broken."""
+        failure = self._explained(cause, committing=committing)
+        finished = _is_broken(cause) and not self._disk_is_full(cause)
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        except apsw.Error:
+            finished = True
+        finished = finished or self._connection.in_transaction
+        self._session = WriteSession(self._connection)
+        if finished:
+            self._finish(str(cause) or type(cause).__name__)
+        for future, _ in done:
+            future.set_exception(failure)
+
+    def _finish(self, reason: str) -> None:
+        with self._changed:
+            if self._failed is not None:
+                return
+            self._failed = reason
+            refused = list(self._waiting)
+            self._waiting.clear()
+        for _, future in refused:
+            if future.set_running_or_notify_cancel():
+                future.set_exception(_finished(reason))
+        self._on_failed(reason)
+
+    def _checkpoint(self, mode: int) -> None:
+        try:
+            left, moved = self._connection.wal_checkpoint(mode=mode)
+        except apsw.BusyError:
+            return  # a reader is in the way; the next idle moment will do
+        except apsw.Error as cause:
+            if _is_broken(cause) and not self._disk_is_full(cause):
+                self._finish(str(cause))
+            return
+        # A passive checkpoint leaves the count as it is, and the next commit starts over.
+        self._wal_pages = max(0, left - moved)
+
+    def _measure_wal(self, connection: apsw.Connection, name: str, pages: int) -> int:
+        del connection, name
+        self._wal_pages = pages
+        return apsw.SQLITE_OK
+
+    # -- what went wrong -------------------------------------------------------------------
+
+    def _explained(self, cause: BaseException, *, committing: bool) -> BaseException:
+        """What the caller is told. Failures and bugs are passed on as they are."""
+        if isinstance(cause, apsw.FullError) or self._disk_is_full(cause):
+            return Failure(
+                Code.STORAGE,
+                "the disk is full; nothing was written",
+                next="Make room on the disk of the data directory, then send it again.",
+            )
+        if isinstance(cause, apsw.ReadOnlyError):
+            return Failure(
+                Code.STORAGE,
+                f"the store cannot be written: {cause}; nothing was written",
+                next="Make the data directory writable again.",
+            )
+        if isinstance(cause, apsw.BusyError):
+            return Failure(
+                Code.UNAVAILABLE,
+                "the store is locked by another program; nothing was written",
+                next="Close whatever has the database file open, then send it again.",
+            )
+        if not _is_broken(cause):
+            return cause
+        if committing:
+            return Failure(
+                Code.UNKNOWN_OUTCOME,
+                f"the disk failed while the write was being kept: {cause}",
+                next="Send it again with the same request key once the node runs again.",
+            )
+        return _finished(str(cause))
+
+    def _disk_is_full(self, cause: BaseException) -> bool:
+        # A disk that fills up may also come back as a failed write. A failed sync never counts
+        # as that, whatever the disk looks like: it may have lost what was written before.
+        if (
+            not isinstance(cause, apsw.IOError)
+            or getattr(cause, "extendedresult", 0) != apsw.SQLITE_IOERR_WRITE
+        ):
+            return False
+        try:
+            space = os.statvfs(os.path.dirname(self._connection.filename))
+        except OSError:
+            return False
+        return space.f_bavail * space.f_frsize < DISK_FULL_BYTES
+
+
+class _WholeCheckpoint:
+    """Stands in the queue for a checkpoint, which no transaction may surround."""
+
+    def __call__(self, _: WriteSession) -> None:
+        raise AssertionError("the writer does this itself")
+
+
+def _is_broken(cause: BaseException) -> bool:
+    return isinstance(cause, apsw.IOError | apsw.CorruptError | apsw.NotADBError)
+
+
+def _finished(reason: str) -> Failure:
+    return Failure(
+        Code.STORAGE,
+        f"this node's disk failed and it writes no more: {reason}. Nothing was written",
+        next="Restart the node, then run `aimem-node doctor`.",
+    )

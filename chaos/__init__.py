@@ -1,0 +1,1 @@
+"""Break real nodes, and show that nothing acknowledged was lost."""

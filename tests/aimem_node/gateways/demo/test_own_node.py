@@ -1,0 +1,32 @@
+"""The demo's own parts; its whole run is proved by `make demo` itself, which fails when it lies."""
+
+import subprocess
+import sys
+
+import pytest
+
+from aimem_node.gateways.demo import conversation, own_node
+
+SAMPLE = conversation.load(conversation.SAMPLE)[0]
+
+
+def test_a_home_is_removed_with_whatever_was_started_in_it() -> None:
+    with own_node.OwnNode("aimem-test-") as node:
+        home = node.home
+        stray = subprocess.Popen(
+            [sys.executable, "-c", "import time; time.sleep(60)", "--data-dir", str(node.data_dir)]
+        )
+    assert stray.wait(10) < 0
+    assert not home.exists()
+
+
+def test_a_node_that_ends_at_once_is_reported_with_its_last_words(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with own_node.OwnNode("aimem-test-") as node:
+        node.spawn()
+        with pytest.raises(own_node.NodeError, match="ended before it answered"):
+            node.await_answer()
+
+

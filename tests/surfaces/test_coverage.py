@@ -1,0 +1,25 @@
+"""The behaviours reach every operation: one that no test calls on every way in is not known to
+work there."""
+
+import ast
+from pathlib import Path
+
+from aimem_node.contract.operations import OPERATIONS
+
+HERE = Path(__file__).parent
+ELSEWHERE = {
+    "BulkStore": "an array of objects has no flags: HTTP, gRPC and MCP call it in test_raw.py",
+    "Import": "aimem import reads files: tests of the command line and of transfer",
+    "Export": "a stream: test_raw.py",
+    "Events": "a stream: test_raw.py",
+    "Backup": "test_raw.py",
+}
+
+
+def test_every_operation_is_called_through_every_way_in_or_has_a_reason_not_to_be() -> None:
+    called = set()
+    for node in ast.walk(ast.parse((HERE / "test_behaviours.py").read_text())):
+        if isinstance(node, ast.Constant) and node.value in OPERATIONS:
+            called.add(node.value)
+    assert called | set(ELSEWHERE) == set(OPERATIONS)
+    assert not called & set(ELSEWHERE)
