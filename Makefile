@@ -70,6 +70,8 @@ bench: $(READY) ## Measure the node on this machine and print the figures
 	$(BIN)/aimem-node bench $(ARGS)
 
 docs: contract ## Make the made pages of docs/ again
+	$(BIN)/python -c 'from aimem_node.config import settings_markdown as page; print(page(), end="")' \
+	  > docs/settings.md
 
 contract: $(READY) ## Make values, descriptors, surface and pages from proto/ again
 	$(BIN)/python -m aimem_node.contract.make

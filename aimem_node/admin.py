@@ -72,7 +72,7 @@ def _token_create(data_dir: Path, given: Mapping[str, Any]) -> dict[str, Any]:
         given["name"],
         Role(given.get("role") or Role.WRITER.value),
         given.get("agent") or "*",
-        expires_us,
+        expires_us=expires_us,
     )
     return {"name": given["name"], "token": made}
 

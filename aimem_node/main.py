@@ -32,6 +32,7 @@ from aimem_node.replica.replica import Replica
 from aimem_node.rpc.access import Access
 from aimem_node.rpc.dispatch import Announcements, Dispatcher
 from aimem_node.rpc.principals import Authenticator
+from aimem_node.store.schema import SCHEMA
 from aimem_node.store.store import Store
 from aimem_node.version import VERSION
 
@@ -67,11 +68,11 @@ class Core:
         loop = asyncio.get_running_loop()
         settings = settings or Settings(data_dir=data_dir)
         failed = asyncio.Event()
-        store = Store.open(
-            data_dir,
-            on_failed=lambda _why: loop.call_soon_threadsafe(failed.set),
-            readers=settings.readers,
-        )
+
+        def tell(_why: str) -> None:
+            loop.call_soon_threadsafe(failed.set)
+
+        store = Store.open(data_dir, tell, readers=settings.readers)
         try:
             identity = Identity.load_or_create(str(data_dir), chance)
             replica = await Replica.start(store, identity, clock, chance)
@@ -81,8 +82,9 @@ class Core:
             raise
         metrics = Metrics()
         tally = Tally(replica, clock, metrics, f"node:{identity.node_id}")
-        announcements = Announcements(loop, store.log_reaches())
-        store.on_commit(announcements.committed)
+        last = await asyncio.wrap_future(store.readers.submit(lambda view: view.last_pos()))
+        announcements = Announcements(loop, last)
+        store.writer.on_commit(announcements.committed)
         facts = NodeFacts(
             node_id=identity.node_id,
             fingerprint=identity.fingerprint,
@@ -100,7 +102,7 @@ class Core:
             Authenticator(access, clock, http_open=settings.http_open),
             tally, facts, metrics, clock, chance, announcements, core._office,
         )  # fmt: skip
-        metrics.gauge("aimem_log_position", "Ops in the log here.", store.log_reaches)
+        metrics.gauge("aimem_log_position", "Ops in the log here.", lambda: announcements.pos)
         metrics.gauge("aimem_store_failed", "1 after a disk error.", lambda: bool(store.failed))
         metrics.gauge("aimem_db_bytes", "Size of the store.", lambda: facts.files().db_bytes)
         metrics.gauge("aimem_touches_pending", "Recalls not yet in the log.", tally.pending)
@@ -146,7 +148,7 @@ def _files(store: Store, data_dir: Path) -> FileFacts:
         db_bytes=database.stat().st_size,
         wal_bytes=wal.stat().st_size if wal.exists() else 0,
         free_bytes=shutil.disk_usage(data_dir).free,
-        schema=store.schema,
+        schema=SCHEMA,
         resident_bytes=_resident_bytes(),
     )
 

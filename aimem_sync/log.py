@@ -25,7 +25,7 @@ class Head:
     chain: bytes = CHAIN_START
 
 
-def append(  # noqa: PLR0917  an op has that many parts
+def append(
     head: Head,
     stamp: Stamp,
     kind: str,

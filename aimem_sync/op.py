@@ -125,7 +125,7 @@ class Op:
         )
 
 
-def header_bytes(  # noqa: PLR0917  an op has that many parts
+def header_bytes(
     origin: Origin,
     seq: int,
     lamport: int,

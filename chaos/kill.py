@@ -21,6 +21,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
+from aimem_node.client.grpc_client import GrpcClient
+from aimem_node.contract.errors import Code, Failure
 from aimem_node.contract.values import (
     HistoryRequest,
     ListRequest,
@@ -31,9 +33,6 @@ from aimem_node.contract.values import (
     VerifyRequest,
     WriteOptions,
 )
-
-from aimem_node.client.grpc_client import GrpcClient
-from aimem_node.contract.errors import Code, Failure
 from aimem_node.gateways.demo.own_node import NodeError, OwnNode
 from chaos.verdict import Answer, Evidence, Found, Kill, Wish, judge, table
 
@@ -232,7 +231,12 @@ async def play(plan: Plan, node: OwnNode) -> Evidence:
             run.finished = True
             run.moved.notify_all()
     await _kill(run)
-    print(f"  {len(run.answers)} acknowledged, {run.retries} sent again; looking ...", flush=True)
+    done_unseen = sum(answer.replayed for answer in run.answers.values())
+    print(
+        f"  {len(run.answers)} acknowledged, {run.retries} sent again, of which {done_unseen} had "
+        "been done without an answer; looking ...",
+        flush=True,
+    )
     return await look(run, wishes)
 
 

@@ -18,7 +18,7 @@ class Status(Enum):
     PARTLY = "partly"
     "What a single node can show is tested; the rest comes with the issue that it names."
     PLANNED = "planned"
-    "In reach of the present work: the tests it names are still to be written."
+    "In reach of the present work: some of the tests it names are still to be written."
     LATER = "later"
     "Comes with the issue that it names."
 
@@ -33,7 +33,7 @@ class Promise:
     tests: tuple[str, ...] = ()
     """As pytest names them: path::function, or a path for all of a file."""
     issue: int = 0
-    """Of LATER and PARTLY: which piece of work brings the (rest of the) proof."""
+    """Which later piece of work brings the proof, or the rest of it; 0 when none is needed."""
 
 
 def tested(text: str, *tests: str) -> Promise:
@@ -46,9 +46,9 @@ def partly(text: str, issue: int, *tests: str) -> Promise:
     return Promise(text, Status.PARTLY, tests, issue)
 
 
-def planned(text: str, *tests: str) -> Promise:
-    """A promise within reach whose tests are still to be written, under these names."""
-    return Promise(text, Status.PLANNED, tests)
+def planned(text: str, *tests: str, issue: int = 0) -> Promise:
+    """A promise within reach, some of whose tests are still to be written, under these names."""
+    return Promise(text, Status.PLANNED, tests, issue)
 
 
 def later(issue: int, text: str) -> Promise:
@@ -57,34 +57,48 @@ def later(issue: int, text: str) -> Promise:
 
 
 CLUSTER, SURFACE, RECALL, CHAOS = 3, 4, 5, 6
+"""The issues that are still to come, by what they bring."""
+
+SYNC = "tests/aimem_sync/"
+STORE = "tests/aimem_node/store/"
+OPERATIONS = "tests/aimem_node/operations/"
+RPC = "tests/aimem_node/rpc/"
+SURFACES = "tests/surfaces/"
 
 PROMISES: dict[str, Promise] = {
     # A. Quorum writing
     "A1": later(CLUSTER, "W decides when we answer, never who receives"),
-    "A2": planned(
+    "A2": partly(
         "a retry with the same request key changes nothing and gives the first answer",
-        "tests/surfaces/test_writing.py::test_a_retry_with_the_same_key_gives_the_first_answer",
-        "tests/chaos/test_kill.py::test_a_killed_node_keeps_every_acknowledged_memory_and_none_twice",
+        CLUSTER,
+        OPERATIONS + "test_memories.py::test_a_retry_with_the_request_key_does_nothing_twice",
+        OPERATIONS + "test_memories.py::test_a_request_key_used_for_another_request_is_refused",
+        "tests/chaos/test_kill.py::"
+        "test_a_killed_node_keeps_every_acknowledged_memory_and_none_twice",
     ),
     "A3": later(CLUSTER, "acks are counted by pinned identity, never by address"),
     "A4": later(CLUSTER, "a write has one monotonic deadline"),
-    "A5": later(
-        CLUSTER, "an ack names ops that are on disk; anything else is a nack with a reason"
-    ),
+    "A5": later(CLUSTER, "an ack names ops that are on disk; anything else is a nack and says why"),
     "A6": planned(
         "only the node opens the store; every client goes through it",
-        "tests/surfaces/test_one_door.py::test_every_way_in_works_with_the_database_file_unreadable",
+        SURFACES + "test_one_door.py::test_every_way_in_works_with_the_database_unreadable_to_it",
     ),
-    "A7": partly(
+    "A7": planned(
         "every state change of every kind is an op in one log",
-        CLUSTER,
-        "tests/surfaces/test_one_door.py::test_every_writing_operation_appends_an_op",
+        SURFACES + "test_one_door.py::test_every_writing_operation_appends_an_op",
+        issue=CLUSTER,
     ),
-    "A8": later(CLUSTER, "ops made by background work pass the same door as any other"),
+    "A8": partly(
+        "ops made by background work pass the same door as any other",
+        CLUSTER,
+        OPERATIONS + "test_recall.py::test_flushed_recalls_are_ops_and_make_no_event",
+    ),
     "A9": partly(
         "unknown kinds and fields are kept and relayed byte for byte",
         CLUSTER,
-        "tests/aimem_sync/test_op.py",
+        SYNC + "test_op.py::test_an_op_of_any_kind_is_read_back_as_it_was_written",
+        SYNC + "test_merge.py::"
+        "test_unknown_kinds_and_withheld_bodies_say_nothing_until_they_can_be_read",
     ),
     "A10": later(CLUSTER, "a TLS or identity failure is reported as one, with the peer's name"),
     "A11": later(CLUSTER, "back-pressure, never a silent drop"),
@@ -92,8 +106,9 @@ PROMISES: dict[str, Promise] = {
     # B. Catch-up and ordering
     "B1": planned(
         "a cursor advances over a contiguous, durable prefix, in the rows' own transaction",
-        "tests/aimem_node/store/test_session.py::test_a_gap_is_refused_and_leaves_the_cursor",
-        "tests/aimem_node/store/test_crash.py::test_nothing_acknowledged_is_lost_when_killed",
+        STORE + "test_session.py::test_an_op_that_does_not_follow_is_refused_and_changes_nothing",
+        STORE + "test_crash.py::test_a_killed_writer_loses_nothing_it_acknowledged",
+        issue=CLUSTER,
     ),
     "B2": later(CLUSTER, "a source returns the position it examined, not the one it sent"),
     "B3": later(CLUSTER, "cursors are per-origin integers without ties"),
@@ -102,8 +117,8 @@ PROMISES: dict[str, Promise] = {
     "B6": partly(
         "one codec for every way an op or a record travels",
         CLUSTER,
-        "tests/aimem_node/contract/test_codec.py",
-        "tests/aimem_node/operations/test_transfer.py",
+        OPERATIONS
+        + "test_transfer.py::test_what_one_node_exports_another_imports_and_exports_alike",
     ),
     "B7": later(CLUSTER, "repeated failure is loud: log, metric, status, readiness"),
     "B9": later(CLUSTER, "catch-up drains until level"),
@@ -111,78 +126,109 @@ PROMISES: dict[str, Promise] = {
     "B11": partly(
         "order is (Lamport, origin); the losing version is kept and visible",
         CLUSTER,
-        "tests/aimem_sync/test_merge.py",
-        "tests/aimem_sync/test_lamport.py",
+        SYNC + "test_merge.py::"
+        "test_every_order_with_any_repetition_ends_in_one_state_one_display_one_digest",
+        SYNC + "test_display.py::"
+        "test_the_highest_in_the_order_of_writes_is_shown_and_the_rest_are_conflicts",
+        SYNC + "test_lamport.py::test_the_largest_leap_is_taken_and_one_more_is_refused",
     ),
     "B12": tested(
         "identity is the record's id; every merge rule commutes, associates and repeats",
-        "tests/aimem_sync/test_merge.py",
-        "tests/aimem_sync/test_display.py",
+        SYNC + "test_merge.py::test_join_is_commutative_associative_and_idempotent",
+        SYNC + "test_merge.py::test_the_fold_agrees_with_a_model_that_keeps_every_op",
+        SYNC + "test_display.py::test_a_demotion_by_one_who_knew_the_tier_holds",
     ),
     "B14": later(CLUSTER, "version N and N+1 run together"),
     # C. Deletion
-    "C1": planned(
+    "C1": partly(
         "a delete is an op; only a causally later write revives",
-        "tests/aimem_sync/test_display.py",
+        CLUSTER,
+        SYNC + "test_display.py::test_a_delete_that_nobody_contradicts_holds",
+        SYNC + "test_display.py::test_upkeep_does_not_bring_a_deleted_record_back",
+        SYNC + "test_display.py::"
+        "test_an_edit_wins_over_a_concurrent_delete_and_the_delete_is_flagged",
     ),
-    "C2": planned(
+    "C2": partly(
         "every write path meets the delete in its own transaction",
-        "tests/aimem_node/operations/test_archive.py::test_a_deleted_memory_stays_deleted_on_every_path",
+        CLUSTER,
+        OPERATIONS + "test_archive.py::test_an_erased_record_cannot_be_brought_back",
+        SYNC + "test_merge.py::test_a_purged_record_never_returns_whatever_comes_after",
     ),
-    "C4": planned(
-        "erasing removes the text from store, full text, history, answers kept and log",
-        "tests/aimem_node/operations/test_forgetting.py::test_an_erased_text_is_in_no_file",
+    "C4": partly(
+        "erasing removes the text from store, full text, kept answers, history and log",
+        CLUSTER,
+        OPERATIONS + "test_archive.py::test_erasing_removes_the_text_from_every_file",
     ),
     "C5": later(CLUSTER, "deletes are collected only after every member's cursor has passed"),
-    "C6": planned(
+    "C6": tested(
         "content that was deleted can be stored again",
-        "tests/aimem_node/operations/test_memories.py::test_deleted_content_can_be_stored_again",
+        OPERATIONS + "test_memories.py::"
+        "test_a_deleted_memory_is_gone_and_its_words_can_be_stored_again",
     ),
     # D. Identity
-    "D1": planned(
+    "D1": tested(
         "the principal comes from the connection; a request's agent id is a claim, checked",
-        "tests/aimem_node/rpc/test_principals.py::test_a_claim_never_makes_a_caller_somebody_else",
+        OPERATIONS + "test_memories.py::test_a_claimed_agent_is_kept_and_a_reserved_one_refused",
+        RPC + "test_principals.py::test_a_token_speaks_only_for_the_agents_granted_to_it",
+        RPC + "test_principals.py::test_an_agent_id_is_the_claim_then_the_hint_then_the_principal",
     ),
-    "D2": planned(
+    "D2": tested(
         "internal principals cannot be spelled on the wire",
-        "tests/aimem_node/rpc/test_principals.py::test_reserved_names_are_refused_however_spelled",
+        RPC + "test_principals.py::test_an_internal_name_cannot_be_spelled_by_anyone",
+        RPC + "test_principals.py::test_whatever_is_claimed_the_answer_is_a_sound_id_or_a_refusal",
     ),
     "D3": later(CLUSTER, "a node's id is bound to its pinned key"),
     "D4": later(CLUSTER, "a node holds, and a caller sees, only what was granted"),
     "D6": planned(
         "no plaintext and no anonymous caller outside loopback",
         "tests/aimem_node/test_config.py::test_plaintext_beyond_loopback_is_refused",
+        RPC + "test_principals.py::test_a_key_that_is_not_pinned_is_refused_even_with_a_good_token",
+        issue=CLUSTER,
     ),
     "D7": partly(
         "strict lists with line numbers, live reload, two fingerprints during rotation",
         CLUSTER,
-        "tests/aimem_node/rpc/test_access.py",
+        RPC + "test_access_files.py::test_a_bad_pin_is_refused_with_the_number_of_its_line",
+        RPC + "test_access_files.py::"
+        "test_two_fingerprints_of_one_name_stand_side_by_side_during_a_rotation",
+        RPC + "test_access.py::test_a_change_of_the_files_is_in_force_at_the_next_look",
     ),
-    "D8": later(CLUSTER, "ops are verified against their origin's key; replaying one does nothing"),
-    "D10": planned(
+    "D8": partly(
+        "ops are idempotent, and verified against their origin's key",
+        CLUSTER,
+        SYNC + "test_merge.py::test_a_replayed_op_changes_nothing",
+        SYNC + "test_log.py::test_every_flipped_bit_is_detected",
+    ),
+    "D10": tested(
         "import stamps the importer and keeps the original author as a claim",
-        "tests/aimem_node/operations/test_transfer.py::test_an_import_is_stamped_with_the_importer",
+        OPERATIONS + "test_transfer.py::"
+        "test_an_import_is_stamped_with_the_importer_and_keeps_the_original_as_a_claim",
+        OPERATIONS + "test_transfer.py::"
+        "test_a_forged_reserved_author_is_refused_even_when_the_source_is_trusted",
     ),
     "D11": planned(
         "a stock MCP client works against its local node; each refusal names the fix",
-        "tests/surfaces/test_mcp.py::test_a_stock_client_works_without_set_up",
+        SURFACES + "test_mcp.py::test_a_stock_client_works_without_any_setting",
     ),
-    "D12": planned(
+    "D12": tested(
         "a malformed list refuses to start, or keeps the last good one on reload",
-        "tests/aimem_node/rpc/test_access.py::test_a_malformed_list_never_becomes_an_empty_one",
+        RPC + "test_access.py::test_a_file_that_is_broken_at_the_start_refuses_to_start",
+        RPC + "test_access.py::"
+        "test_a_file_that_breaks_while_running_leaves_the_last_good_list_in_force",
     ),
     "D13": planned(
         "ids never reach paths; secrets are typed and redacted",
-        "tests/surfaces/test_bad_input.py::test_an_id_that_looks_like_a_path_is_only_an_id",
+        SURFACES + "test_bad_input.py::test_an_id_that_looks_like_a_path_is_only_an_id",
+        RPC + "test_access.py::test_a_token_is_found_by_its_text_and_kept_only_as_a_hash",
     ),
     # E. Governance
     "E1": later(SURFACE, "one resolver for display and for enforcement"),
     "E2": later(SURFACE, "the gate stands at the single append point"),
     "E4": later(SURFACE, "an error while looking up a rule is a refusal, with its own error"),
-    "E5": partly(
+    "E5": planned(
         "check and count in one transaction",
-        SURFACE,
-        "tests/aimem_node/operations/test_memories.py::test_a_title_cannot_be_taken_twice_at_once",
+        OPERATIONS + "test_memories.py::test_a_title_cannot_be_taken_twice_at_once",
+        issue=SURFACE,
     ),
     "E8": later(SURFACE, "requester is not approver; a vote is a fact; the op is done once"),
     "E9": later(SURFACE, "policy is parsed strictly, and the default is to deny"),
@@ -196,7 +242,7 @@ PROMISES: dict[str, Promise] = {
     "F3": later(SURFACE, "a webhook follows the log with its own cursor"),
     "F5": planned(
         "every inbound size is capped",
-        "tests/surfaces/test_bad_input.py::test_a_body_that_is_too_large_is_refused_as_such",
+        SURFACES + "test_bad_input.py::test_a_body_that_is_too_large_is_refused_as_such",
     ),
     # G. Storage and index
     "G1": later(RECALL, "the vector index never evicts; vectors are finite and of one model"),
@@ -205,35 +251,42 @@ PROMISES: dict[str, Promise] = {
     "G4": partly(
         "the filter is part of the search",
         RECALL,
-        "tests/aimem_node/store/test_search.py::test_one_row_among_many_is_found_in_its_namespace",
+        OPERATIONS + "test_recall.py::"
+        "test_one_memory_among_many_namespaces_is_found_even_by_frequent_words",
     ),
     "G5": partly(
         "the answer says which mode ran and what was unavailable",
         RECALL,
-        "tests/aimem_node/operations/test_recall.py",
+        OPERATIONS + "test_recall.py::test_recall_says_what_made_each_score",
     ),
-    "G6": planned(
+    "G6": tested(
         "archive is a state of the record: nothing is lost by it",
-        "tests/aimem_node/operations/test_archive.py::test_a_restored_memory_is_what_it_was",
+        OPERATIONS + "test_archive.py::test_archive_and_restore_lose_no_field",
     ),
     "G7": planned(
         "every released schema migrates with real rows, after an automatic backup",
-        "tests/aimem_node/store/test_database.py::test_an_older_file_is_backed_up_and_migrated",
+        STORE + "test_database.py::test_an_older_file_is_backed_up_and_migrated",
     ),
     "G8": planned(
         "export and import prove counts and hashes; partial is a failure",
-        "tests/aimem_node/operations/test_transfer.py::test_an_export_taken_in_again_is_the_same",
+        OPERATIONS
+        + "test_transfer.py::test_what_one_node_exports_another_imports_and_exports_alike",
+        OPERATIONS + "test_transfer.py::test_one_bad_record_keeps_the_whole_batch_out",
+        "tests/aimem_node/gateways/cli/test_transfer.py::"
+        "test_an_import_that_is_cut_short_exits_with_a_failure",
     ),
-    "G9": planned(
+    "G9": tested(
         "query text never reaches full-text syntax",
-        "tests/aimem_node/store/test_fulltext.py::test_no_query_is_syntax",
+        OPERATIONS + "test_recall.py::test_no_query_text_is_ever_read_as_syntax",
     ),
     "G10": later(RECALL, "model calls have a budget and hold no lock"),
     # H. Chaos evidence
     "H": partly(
         "faults are real, runs without acknowledgements fail, and checkers are seen to fail",
         CHAOS,
-        "tests/chaos/test_verdict.py",
-        "tests/chaos/test_kill.py",
+        "tests/chaos/test_verdict.py::test_a_bad_history_breaks_the_check_that_is_meant_for_it",
+        "tests/chaos/test_verdict.py::test_a_run_that_acknowledged_nothing_proves_nothing",
+        "tests/chaos/test_kill.py::"
+        "test_a_killed_node_keeps_every_acknowledged_memory_and_none_twice",
     ),
 }

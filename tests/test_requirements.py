@@ -22,8 +22,8 @@ EXPECTED_ROWS = {
 }
 """Rows are never struck out nor renumbered; the gaps were there from the first."""
 THIS_ISSUE = 2
-ALLOWED_PLANNED = 99
-"""How many rows may still wait for their tests. To be lowered to 0 before this issue ends."""
+PLANNED_MAX = 12
+"""Rows that may still wait for their tests. Only ever lowered, and 0 when this issue ends."""
 
 
 @cache
@@ -62,9 +62,11 @@ def test_every_test_that_proves_a_promise_is_there(row: str, test: str) -> None:
 def test_every_row_says_what_proves_it_or_when_it_will_be(row: str) -> None:
     promise = PROMISES[row]
     match promise.status:
-        case Status.TESTED | Status.PLANNED:
+        case Status.TESTED:
             assert promise.tests
             assert promise.issue == 0
+        case Status.PLANNED:
+            assert promise.tests
         case Status.PARTLY:
             assert promise.tests
             assert promise.issue > THIS_ISSUE
@@ -79,12 +81,12 @@ def test_no_promise_stays_planned_once_all_its_tests_are_there() -> None:
         for row, promise in PROMISES.items()
         if promise.status is Status.PLANNED and all(map(exists, promise.tests))
     ]
-    assert kept == [], "these may be called tested now"
+    assert kept == [], "these may be called tested, or partly, now"
 
 
 def test_few_promises_wait_for_their_tests() -> None:
     waiting = [row for row, promise in PROMISES.items() if promise.status is Status.PLANNED]
-    assert len(waiting) <= ALLOWED_PLANNED, waiting
+    assert len(waiting) <= PLANNED_MAX, waiting
 
 
 def test_a_promise_is_one_short_line_that_states_a_fact() -> None:

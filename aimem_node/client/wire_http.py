@@ -194,7 +194,7 @@ class Answer:
         return int(word, base)
 
 
-def request(  # noqa: PLR0917 - the parts of a request, in their order
+def request(
     path_to_socket: str,
     method: str,
     path: str,
@@ -211,7 +211,7 @@ def request(  # noqa: PLR0917 - the parts of a request, in their order
         return answer.status, answer.headers, answer.body()
 
 
-def stream(  # noqa: PLR0917 - the parts of a request, in their order
+def stream(
     path_to_socket: str,
     method: str,
     path: str,
@@ -233,7 +233,7 @@ def _closing(answer: Answer) -> "Iterator[bytes]":
         yield from answer.pieces()
 
 
-def open_answer(  # noqa: PLR0917 - the parts of a request, in their order
+def open_answer(
     path_to_socket: str,
     method: str,
     path: str,

@@ -15,6 +15,7 @@ from google.protobuf import descriptor_pb2
 
 from aimem_node.contract.descriptors import MADE, PACKAGE
 from aimem_node.contract.facts import Reader
+from aimem_node.contract.growth import losses
 from aimem_node.contract.make_values import value_modules
 
 ROOT = Path(__file__).parents[2]
@@ -129,6 +130,18 @@ def write(files: Files) -> None:
         sys.stdout.write(f"made {name}\n")
 
 
+def release(file_set: bytes) -> int:
+    """Keep the wire contract as released. Exit code 1 when it has lost something since."""
+    new = released_bytes(file_set)
+    lost = losses(RELEASED.read_bytes(), new) if RELEASED.exists() else []
+    for loss in lost:
+        sys.stderr.write(f"not released: {loss}\n")
+    if not lost:
+        RELEASED.parent.mkdir(parents=True, exist_ok=True)
+        RELEASED.write_bytes(new)
+    return 1 if lost else 0
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Exit code 1 when --check finds something stale."""
     parser = argparse.ArgumentParser(prog="python -m aimem_node.contract.make", description=__doc__)
@@ -140,10 +153,7 @@ def main(arguments: list[str] | None = None) -> int:
     if not asked.check:
         write(first)
         write(second_files())
-        if asked.release:
-            RELEASED.parent.mkdir(parents=True, exist_ok=True)
-            RELEASED.write_bytes(released_bytes(file_set))
-        return 0
+        return release(file_set) if asked.release else 0
     found = stale(first) or stale(second_files())
     for name in found:
         sys.stderr.write(f"{name} is stale; run: python -m aimem_node.contract.make\n")

@@ -30,5 +30,5 @@ def python_class(full_name: str) -> str:
 
 def sentence(text: str) -> str:
     """The first sentence of a comment, for places where words are dear."""
-    end = re.search(r"[.:](?= |$)", text)
+    end = re.search(r"\.(?= |$)", text)
     return text if end is None else text[: end.start()] + "."

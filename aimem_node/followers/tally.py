@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Mapping
+from typing import Any
 
 from aimem_node import logs
 from aimem_node.clocks import Clock
@@ -115,7 +116,7 @@ def _flush_one(tx: Tx, record_id: str, touch: Touch) -> int:
     lived = touched(
         Tier(row.tier), row.expires_us, row.priority, row.access_count, touch.times, touch.at_us
     )
-    registers: dict[str, object] = {"accessed_at": max(row.accessed_us or 0, touch.at_us)}
+    registers: dict[str, Any] = {"accessed_at": max(row.accessed_us or 0, touch.at_us)}
     if lived.tier.value != row.tier:
         registers["tier"] = lived.tier.value
     if lived.expires_us != row.expires_us:

@@ -64,16 +64,17 @@ def read_format(value: Any) -> Format:
     except ValueError:
         words = ", ".join(Format)
         raise Failure(
-            Code.INVALID_ARGUMENT, f"{value!r} is not a format", "$.format", next=f"Use one of {words}."
+            Code.INVALID_ARGUMENT,
+            f"{value!r} is not a format",
+            "$.format",
+            next=f"Use one of {words}.",
         ) from None
 
 
 def answer_text(operation: Operation, response: Any, wanted: Format) -> str:
     """One response as text. Only operations that answer with rows have tables."""
     answer = codec.to_json(response)
-    if not operation.rows:
-        return codec.dumps(_without_empty(answer))
-    if wanted is Format.JSON:
+    if not operation.rows or wanted is Format.JSON:
         return codec.dumps(answer)
     values = getattr(response, operation.rows)
     columns = None
@@ -84,8 +85,8 @@ def answer_text(operation: Operation, response: Any, wanted: Format) -> str:
 
 def items_text(items: Sequence[Any], more: bool) -> str:
     """The first items of a stream as JSON; `more` says that there are others."""
-    answer: dict[str, Any] = {"items": [_without_empty(codec.to_json(item)) for item in items]}
-    return codec.dumps({**answer, "count": len(items), "more": more})
+    shown = [codec.to_json(item) for item in items]
+    return codec.dumps({"items": shown, "count": len(shown), "more": more})
 
 
 def failure_text(failure: Failure) -> str:

@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from aimem_node.contract import codec
 from aimem_node.contract.calls import Channel, Credentials, Dispatch
-from aimem_node.contract.errors import Code, Failure
+from aimem_node.contract.errors import Failure
 from aimem_node.contract.operations import OPERATIONS, Operation
 from aimem_node.contract.values import Outcome
 from aimem_node.gateways import page, sse

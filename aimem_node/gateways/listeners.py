@@ -29,7 +29,7 @@ def open_unix(path: str) -> socket.socket:
     if len(os.fsencode(path)) > PATH_BYTES_MAX:
         raise OSError(
             errno.ENAMETOOLONG,
-            f"a socket path may have {PATH_BYTES_MAX} bytes at most; choose a shorter runtime directory",
+            f"a socket path may have {PATH_BYTES_MAX} bytes; choose a shorter runtime directory",
             path,
         )
     _close_to_others(Path(path).parent)

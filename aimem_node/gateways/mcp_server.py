@@ -30,10 +30,6 @@ from aimem_node.gateways.agent_hint import agent_hint
 from aimem_node.gateways.mistakes import as_failure
 from aimem_node.gateways.prompts import INSTRUCTIONS, PROMPTS
 
-STREAM_ITEMS = 100
-"""Items of a stream that one answer holds when the caller does not say."""
-
-STREAM_ITEMS_MAX = 1000
 STREAM_QUIET_S = 0.5
 """A stream that brings nothing for this long is taken to have ended for now."""
 
@@ -206,10 +202,10 @@ def _no_such_tool(name: str, shown: Toolbox) -> str:
 
 
 def _read_limit(arguments: dict[str, Any]) -> int:
-    limit = arguments.get("limit", STREAM_ITEMS)
+    limit = arguments.get("limit", schema.STREAM_ITEMS_DEFAULT)
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
         raise Failure(Code.INVALID_ARGUMENT, "limit is not a number from 1 up", "$.limit")
-    return min(limit, STREAM_ITEMS_MAX)
+    return min(limit, schema.STREAM_ITEMS_MAX)
 
 
 async def _draw(stream: AsyncIterator[Any], items: list[Any], limit: int) -> bool:

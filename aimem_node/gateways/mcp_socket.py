@@ -47,7 +47,7 @@ class Preface:
 
 
 def read_preface(line: bytes) -> Preface:
-    """`{"aimem_mcp": 1, "profile": "core", "agent_id": null}`; raises Failure with what is wrong."""
+    """`{"aimem_mcp": 1, "profile": "core", "agent_id": null}`. Raises Failure for another."""
     value = codec.loads(line, PREFACE_BYTES_MAX)
     if not isinstance(value, Mapping) or value.get("aimem_mcp") != PREFACE_VERSION:
         raise Failure(
@@ -93,9 +93,8 @@ class McpSocket:
             await asyncio.wait(clients, timeout=STOP_WAIT_S)
         self._server = None
 
-    async def __aenter__(self) -> "McpSocket":
-        await self.start()
-        return self
+    async def __aenter__(self) -> str:
+        return await self.start()
 
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
@@ -144,7 +143,9 @@ class McpSocket:
         server = module.build(
             self._dispatch, preface.profile, self._version, lambda _context: credentials
         )
-        _log.info("mcp_client_came", profile=preface.profile, uid=credentials.uid, pid=credentials.pid)
+        _log.info(
+            "mcp_client_came", profile=preface.profile, uid=credentials.uid, pid=credentials.pid
+        )
         await Bridge(lines, writer).serve(server)
 
 

@@ -15,9 +15,11 @@ from aimem_node.contract.operations import OPERATIONS
 _STYLE = """
 :root { color-scheme: light dark; --edge: #8884; --faint: #888; --mark: #2a7; }
 * { box-sizing: border-box; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto;
+  padding: 0 1rem; }
 h1 { font-size: 1.5rem; margin: 0; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
-.dot { display: inline-block; width: .7em; height: .7em; border-radius: 50%; background: var(--faint); }
+.dot { display: inline-block; width: .7em; height: .7em; border-radius: 50%;
+  background: var(--faint); }
 .dot.ok { background: var(--mark); } .dot.bad { background: #c33; }
 .faint { color: var(--faint); } code { font: .9em ui-monospace, monospace; }
 .cards { display: grid; grid-template-columns: repeat(auto-fill, minmax(9rem, 1fr)); gap: .75rem; }
@@ -52,7 +54,8 @@ function row(...cells) {
   });
   return line;
 }
-const size = (bytes) => bytes < 1e6 ? (bytes / 1e3).toFixed(0) + " kB" : (bytes / 1e6).toFixed(1) + " MB";
+const size = (bytes) =>
+  bytes < 1e6 ? (bytes / 1e3).toFixed(0) + " kB" : (bytes / 1e6).toFixed(1) + " MB";
 async function show() {
   try {
     const health = await ask("/api/v1/health");

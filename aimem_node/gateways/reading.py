@@ -7,7 +7,6 @@ field twice with different values is an error, because either guess would be wro
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -21,6 +20,7 @@ from aimem_node.contract.operations import Effect, Field, Operation
 from aimem_node.gateways.paths import Found
 from aimem_node.gateways.peercred import Peer
 from aimem_node.gateways.refusals import JSON_TYPE, Refusal
+from aimem_node.gateways.texts import from_texts
 
 BODY_BYTES_MAX = 2 * 1024 * 1024
 """The limit that callers of ai-memory know. Larger imports come in pages."""
@@ -113,11 +113,14 @@ def read_request(found: Found, query: bytes, body: bytes, headers: Headers) -> A
         )
     except ValueError:
         raise Failure(Code.INVALID_ARGUMENT, "the query string cannot be read") from None
-    texts = codec.query_object(operation.request, pairs)
-    _lay_over(given, texts, "$")
-    _lay_over(given, codec.query_object(operation.request, list(found.values.items())), "$")
+    _lay_over(given, from_texts(operation.fields, pairs), "$")
+    _lay_over(given, from_texts(operation.fields, found.values.items()), "$")
     _add_headers(operation, given, headers)
     return codec.from_json(operation.request, given)
+
+
+def _too_large() -> Failure:
+    return Failure(Code.TOO_LARGE, f"the body is larger than {BODY_BYTES_MAX} bytes")
 
 
 def _read_json_body(found: Found, body: bytes, headers: Headers) -> dict[str, Any]:

@@ -33,7 +33,7 @@ class Refusal(Exception):  # noqa: N818 - it is the answer, not an error of ours
 def failure_response(
     failure: Failure, status: int | None = None, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """The JSON answer for a failure. The status is the failure's own unless HTTP has a finer one."""
+    """The JSON answer for a failure, with its own status unless HTTP has a finer one."""
     told = dict(headers or {})
     status = status or SIGNS[failure.code].http
     if status == 401:
@@ -47,7 +47,9 @@ def no_such_path(method: str, path: str, nearest: tuple[str, ...]) -> Response:
     """404, with what the caller may have meant."""
     shown = ", ".join(nearest)
     hint = f"Nearest: {shown}." if nearest else "See GET /openapi.json for every path."
-    return failure_response(Failure(Code.NOT_FOUND, f"no operation at {method} {path}", next=hint), 404)
+    return failure_response(
+        Failure(Code.NOT_FOUND, f"no operation at {method} {path}", next=hint), 404
+    )
 
 
 def no_such_method(method: str, path: str, allowed: tuple[str, ...]) -> Response:

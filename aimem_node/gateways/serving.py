@@ -146,7 +146,7 @@ class HttpServing:
 
 def _config(gateway: HttpGateway) -> uvicorn.Config:
     return uvicorn.Config(
-        gateway,  # type: ignore[arg-type]
+        gateway,
         http=PeerProtocol,
         ws="none",
         lifespan="off",

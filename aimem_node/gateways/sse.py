@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from starlette.responses import Response
-from starlette.types import Receive, Send
+from starlette.types import Send
 
 from aimem_node.contract import codec, errors
 from aimem_node.contract.errors import Failure
@@ -176,4 +176,3 @@ class Streaming:
                 break
             parts.append(part)
         return b"".join(parts)
-

@@ -1,5 +1,7 @@
 """State how memories belong together. A link is a record of its own, with its own history."""
 
+from typing import Any
+
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.contract.values import (
     GetLinksRequest,
@@ -71,7 +73,7 @@ def state_link(
         "valid_from": call.now_us if valid_from_us is None else valid_from_us,
         "valid_from_given": valid_from_us is not None,
     }
-    registers = {"body": body, "valid_until": valid_until_us, "life": LIVE}
+    registers: dict[str, Any] = {"body": body, "valid_until": valid_until_us, "life": LIVE}
     call.tx.change(Change(link_id, LINK, set=registers))
 
 

@@ -138,7 +138,13 @@ def import_(call: WriteCall, request: ImportRequest) -> ImportResponse:
             links += _import_link(call, link, importer)
         except Failure as failure:
             raise failure.under(f"$.links[{index}]") from None
-    return ImportResponse(links=links, **done)
+    return ImportResponse(
+        imported=done["imported"],
+        unchanged=done["unchanged"],
+        updated=done["updated"],
+        restamped=done["restamped"],
+        links=links,
+    )
 
 
 def _claimed(call: WriteCall, memory: Memory, importer: str, trust: bool) -> tuple[Memory, bool]:
@@ -244,7 +250,7 @@ def _import_link(call: WriteCall, link: MemoryLink, importer: str) -> int:
     if known is not None and (link.valid_until, known.life) == (known.valid_until_us, "live"):
         return 0
     from_us = link.valid_from or link.created_at or call.now_us
-    registers = {
+    registers: dict[str, Any] = {
         "body": {
             "source_id": link.source_id,
             "target_id": link.target_id,

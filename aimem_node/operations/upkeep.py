@@ -115,7 +115,7 @@ def node_status(call: ReadCall, _request: NodeStatusRequest) -> NodeStatusRespon
     view, files = call.view, call.node.files()
     origins = tuple(
         OriginStatus(origin=str(origin), have=have, head=view.head(origin).chain.hex())
-        for origin, have in sorted(view.have().items())
+        for origin, have in sorted(view.have())
     )
     return NodeStatusResponse(
         node_id=call.node.node_id,

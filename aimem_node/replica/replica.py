@@ -7,17 +7,18 @@ What the work returns is encoded and kept with its request key before the commit
 the first answer, to the byte, whatever has happened to the memory since.
 """
 
+import asyncio
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from aimem_node.clocks import Chance, Clock
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.replica.identity import Identity
 from aimem_node.store.session import WriteSession
 from aimem_node.store.store import Store
-from aimem_sync.change import Change, edit_for
+from aimem_sync.change import Change, body_for
 from aimem_sync.display import Display
 from aimem_sync.lamport import next_lamport
 from aimem_sync.log import append
@@ -68,13 +69,12 @@ class Tx:
 
     def change(self, change: Change) -> Display | None:
         """Stamp one change, append it to this node's log and fold it. Returns what is shown now."""
-        edit = edit_for(change, self.session.state(change.record_id), self.origin)
-        return self._append(Kind.EDIT, change.record_id, edit.encode())
+        body = body_for(change, self.session.state(change.record_id), self.origin)
+        return self._append(change.kind, change.record_id, body)
 
     def purge(self, record_id: str) -> None:
         """Ban a record for good and erase the text of its ops, here and wherever this op goes."""
-        self._append(Kind.PURGE, record_id, b"{}")
-        self.session.erase_bodies(record_id)
+        self.change(Change(record_id, "memory", kind=Kind.PURGE))
 
     def _append(self, kind: str, record_id: str, body: bytes) -> Display | None:
         if len(self.ops) >= OPS_PER_WRITE_MAX:
@@ -97,12 +97,6 @@ class Tx:
         )
         self.ops.append(op)
         return self.session.take(op)
-
-
-class Watcher(Protocol):
-    """Told on the writer's thread, after a commit, how far the log now reaches here."""
-
-    def __call__(self, pos: int) -> None: ...
 
 
 class Replica:
@@ -142,8 +136,6 @@ class Replica:
                     session.put_meta(META_CLUSTER_ID, chance.token_hex(16).encode())
             return Origin(identity.node_id, incarnation.decode())
 
-        import asyncio
-
         origin = await asyncio.wrap_future(store.writer.submit(settle))
         return cls(store, identity, clock, origin)
 
@@ -153,7 +145,6 @@ class Replica:
         Raises Failure: whatever the work refuses with (nothing was written), CONFLICT when the
         request key was used for another request, STORAGE when the disk could not keep it.
         """
-        import asyncio
 
         def job(session: WriteSession) -> Written[R]:
             if intent.request_key:
@@ -206,8 +197,3 @@ def _unpack(kept: bytes) -> tuple[tuple[str, ...], bytes]:
 def request_sha256(operation: str, wire: bytes) -> bytes:
     """What a request key is bound to: the operation and its request, without its options."""
     return hashlib.sha256(operation.encode() + b"\0" + wire).digest()
-
-
-def shown(display: Display | None) -> Mapping[str, Any]:
-    """The displayed registers, or nothing."""
-    return {} if display is None else display.values

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from aimem_node import logs
 from aimem_node.contract.calls import Channel, Credentials
@@ -101,8 +101,9 @@ class Cutoff:
 async def until_cut(work: Awaitable[T], cut: asyncio.Future[Failure]) -> T:
     """What work gives, or the Failure in cut if that comes first."""
     task = asyncio.ensure_future(work)
+    first: set[asyncio.Future[Any]] = {task, cut}
     try:
-        await asyncio.wait({task, cut}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(first, return_when=asyncio.FIRST_COMPLETED)
         if task.done():
             return task.result()
         raise cut.result()

@@ -171,7 +171,7 @@ class Dispatcher:
     async def _run(self, declared: Operation, request: Any, author: str, speaker: Speaker) -> Any:
         if declared.name in registry.OFFLINE:
             return await asyncio.to_thread(self.office, declared, request)
-        given = {
+        given: dict[str, Any] = {
             "author": author,
             "agent_id": speaker(None),
             "now_us": self.clock.now_us(),

@@ -16,11 +16,14 @@ from aimem_node.contract.errors import SIGNS, Code, Failure
 FAILURE_KEY = "aimem-failure-bin"
 """Trailing metadata with the failure as JSON; "-bin" because names in it may be any text."""
 
-FAILURE_BYTES_MAX = 4096
-"""Clients accept 8 KiB of metadata in all by default, and this one arrives base64-encoded."""
+FAILURE_BYTES_MAX = 3072
+"""Clients accept 8 KiB of metadata in all by default; base64 makes 4 KiB of this."""
 
-MESSAGE_CHARS_MAX = 300
-"""Of the status message, in which gRPC turns each other character into up to twelve."""
+MESSAGE_CHARS_MAX = 200
+"""Of the status message, in which gRPC may write one character as twelve."""
+
+SHORT_CHARS_MAX = 150
+"""Of each text in a shortened failure: JSON may write one character as six."""
 
 log = logs.get("rpc")
 
@@ -50,9 +53,9 @@ def failure_bytes(failure: Failure) -> bytes:
         return text
     short = Failure(
         failure.code,
-        failure.message[:MESSAGE_CHARS_MAX] + "…",
-        failure.path[:MESSAGE_CHARS_MAX],
-        failure.next[:MESSAGE_CHARS_MAX],
+        failure.message[:SHORT_CHARS_MAX] + "…",
+        failure.path[:SHORT_CHARS_MAX],
+        failure.next[:SHORT_CHARS_MAX],
         definite=failure.definite,
     )
     return json.dumps(errors.to_json(short), ensure_ascii=False).encode("utf-8", "replace")

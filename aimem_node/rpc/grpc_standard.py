@@ -7,10 +7,12 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import grpc
+from google.protobuf import descriptor_pb2
 from grpc_health.v1 import health, health_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from aimem_node.contract.calls import Credentials
+from aimem_node.contract.descriptors import file_set_bytes, pool_of
 from aimem_node.contract.errors import Failure
 from aimem_node.contract.operations import OPERATIONS
 from aimem_node.rpc.cutoff import Cutoff, items_until_cut, until_cut
@@ -31,7 +33,7 @@ class StandardServices:
         self._own = tuple(sorted({operation.service for operation in OPERATIONS.values()}))
         self._health = health.aio.HealthServicer()
         names = (*self._own, HEALTH_SERVICE, REFLECTION_SERVICE)
-        self._reflection = reflection.aio.ReflectionServicer(names, pool=contract_pool())
+        self._reflection = reflection.aio.ReflectionServicer(names, pool=_pool())
         self._stopped = False
 
     async def set_serving(self, serving: bool) -> None:
@@ -80,6 +82,14 @@ class StandardServices:
                 },
             ),
         )
+
+
+def _pool() -> Any:
+    """What reflection shows: the contract and these two services themselves."""
+    files = descriptor_pb2.FileDescriptorSet.FromString(file_set_bytes())
+    for module in (health_pb2, reflection_pb2):
+        module.DESCRIPTOR.CopyToProto(files.file.add())
+    return pool_of(files.SerializeToString())
 
 
 def _guarded(behaviour: Any, cutoff: Cutoff, who: Callable[[Context], Credentials]) -> Any:

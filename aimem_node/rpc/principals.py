@@ -34,8 +34,8 @@ ROLES: Mapping[Role, frozenset[Role]] = {
 
 AGENT_ID_BYTES_MAX = 128
 _AGENT_ID = re.compile(rf"[A-Za-z0-9_\-:@./]{{1,{AGENT_ID_BYTES_MAX}}}")
-_RESERVED = ("node:", "user:", "token:", "cert:")
-_RESERVED_WHOLE = frozenset({"system", "loopback", "node", "user", "token", "cert"})
+_RESERVED = frozenset({"system", "loopback", "node", "user", "token", "cert"})
+"""Agent ids may neither be one of these nor begin with one and a colon, in any capitals."""
 
 PIN_STEP = (
     "Have the operator pin this machine's certificate: its fingerprint goes into access/pins.txt."
@@ -212,8 +212,7 @@ def _refusal(principal: Principal, agent_id: str) -> str:
         return ""
     if not _AGENT_ID.fullmatch(agent_id):
         return "an agent id has 1 to 128 letters, digits and _-:@./"
-    lowered = agent_id.lower()
-    if lowered in _RESERVED_WHOLE or lowered.startswith(_RESERVED):
+    if agent_id.lower().partition(":")[0] in _RESERVED:
         return "the name is reserved for those who prove it"
     if not fnmatchcase(agent_id, principal.agent_pattern):
         return "it is not among the agent ids granted"

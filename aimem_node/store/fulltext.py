@@ -28,12 +28,16 @@ SCORED_ROWS_MAX: Final = 20_000
 a row, so this is about 12 ms."""
 TERMS_MAX: Final = 48
 """Words looked up in the index, 0.03 to 0.07 ms each. Each has a bit in a 64-bit integer."""
+FEW_ROWS: Final = 300
+"""Up to so many rows are ranked by our own function at once, 5 us a row: less than twice asking."""
 NEWEST_MAX: Final = 1_000
 """Rows ranked where nothing but common words is left: the newest that hold them."""
 NARROW_MAX: Final = 1_000
-"""Rows of a filter that are tried one by one where the common words must be searched for."""
-POOL_MIN: Final = 50
-"""Hits that are ranked again by all words before the cut, at least."""
+"""Rows of a filter among which the common words are searched for: the most important ones."""
+TRIED_MAX: Final = 400
+"""Of these, how many are tried one by one, 75 us each, if the words stand in too many rows."""
+TRY_COST: Final = 400
+"""Rows that are passed over in the time that one row is tried by itself."""
 
 WEIGHTS: Final = (2.0, 1.0, 1.5)
 """What a word counts for in the title, the content and the tags."""
@@ -117,15 +121,16 @@ class _Plan:
         self._where, self._values = conditions(wanted)
         self._narrows = _narrows(wanted)
         self._limit = limit
-        self._pool_max = max(2 * limit, POOL_MIN)
 
     def holding_any(self) -> tuple[list[int], list[_Term]]:
         """Rows that hold some of the words, and the words searched for."""
         kept = _rarest(self._known)
         if not kept:
             return self._common_words()
-        pool = self._scored(kept, "OR")
-        if len(pool) >= self._limit or len(kept) == len(self._known):
+        if len(kept) == len(self._known):
+            return self._scored(kept, "OR", self._limit), kept
+        pool = self._scored(kept, "OR", 2 * self._limit)
+        if len(pool) >= self._limit:
             return pool, kept
         # Too few, and words were left out: where a filter narrows the search they can still be
         # found at a bounded price; elsewhere the newest rows that hold them fill up.
@@ -135,7 +140,7 @@ class _Plan:
     def holding_all(self) -> tuple[list[int], list[_Term]]:
         """Rows that hold all words, and the words searched for."""
         if sum(term.rows for term in self._known) <= SCORED_ROWS_MAX:
-            return self._scored(self._known, "AND"), self._known
+            return self._scored(self._known, "AND", self._limit), self._known
         if self._narrows and self._known[0].rows > SCORED_ROWS_MAX:
             return self._narrow("AND"), self._known
         return self._newest("AND"), self._known
@@ -143,8 +148,8 @@ class _Plan:
     def ranked(self, pool: Sequence[int]) -> list[Hit]:
         """The pool by all words of the query, the common ones too: best first."""
         rows = self._connection.execute(
-            f"SELECT m.rid, m.record_id, memory_score(memory_fts{self._row_counts()}) AS score,"  # noqa: S608
-            " memory_terms(memory_fts)"
+            "SELECT m.rid, m.record_id,"  # noqa: S608
+            f" memory_score(memory_fts{self._row_counts()}) AS score, memory_terms(memory_fts)"
             " FROM json_each(?) j CROSS JOIN memory_fts ON memory_fts.rowid = j.value"
             " CROSS JOIN memory m ON m.rid = j.value"
             " WHERE memory_fts MATCH ? ORDER BY score DESC, m.rid DESC",
@@ -162,13 +167,15 @@ class _Plan:
             return both, self._known
         return list(dict.fromkeys([*both, *self._newest("OR")])), self._known
 
-    def _scored(self, terms: list[_Term], joint: str) -> list[int]:
-        """The best by SQLite's own ranking, which reads every row that matches."""
+    def _scored(self, terms: list[_Term], joint: str, limit: int) -> list[int]:
+        """The best of all rows that match."""
+        if sum(term.rows for term in terms) <= FEW_ROWS and terms == self._known:
+            return self._newest(joint)
         weights = ", ".join(map(str, WEIGHTS))
         return self._rids(
             f"SELECT m.rid {_FROM} WHERE memory_fts MATCH ? AND {self._where}"
             f" ORDER BY bm25(memory_fts, {weights}), m.rid DESC LIMIT ?",
-            (quoted([term.word for term in terms], joint), *self._values, self._pool_max),
+            (quoted([term.word for term in terms], joint), *self._values, limit),
         )
 
     def _newest(self, joint: str) -> list[int]:
@@ -178,22 +185,36 @@ class _Plan:
             f"SELECT m.rid, memory_score(memory_fts{self._row_counts()}) AS score {_FROM}"
             f" WHERE memory_fts MATCH ? AND {self._where}"
             " ORDER BY memory_fts.rowid DESC LIMIT ?) ORDER BY score DESC, rid DESC LIMIT ?",
-            (self._match(joint), *self._values, NEWEST_MAX, self._pool_max),
+            (self._match(joint), *self._values, NEWEST_MAX, self._limit),
         )
 
     def _narrow(self, joint: str) -> list[int]:
-        """The best among the rows of the filter, tried one by one: the most important first."""
+        """The best among the rows of the filter, of which the most important are looked at."""
         rids = self._rids(
             f"SELECT m.rid FROM memory m WHERE {self._where}"  # noqa: S608
             " ORDER BY m.priority DESC, m.updated_us DESC, m.rid DESC LIMIT ?",
             (*self._values, NARROW_MAX),
         )
+        if not rids:
+            return []
+        # Either every row is tried by itself, or all rows that match are passed over and those
+        # of the filter picked out; the plus keeps SQLite from trying rows in the second case.
+        if min(len(rids), TRIED_MAX) * TRY_COST < sum(term.rows for term in self._known):
+            del rids[TRIED_MAX:]
+            of_filter = "memory_fts.rowid IN (SELECT value FROM json_each(?))"
+            values: tuple[Any, ...] = (json.dumps(rids),)
+        else:
+            of_filter = (
+                "memory_fts.rowid BETWEEN ? AND ?"
+                " AND +memory_fts.rowid IN (SELECT value FROM json_each(?))"
+            )
+            values = (min(rids), max(rids), json.dumps(rids))
         return self._rids(
             "SELECT rowid FROM ("  # noqa: S608
             f"SELECT memory_fts.rowid, memory_score(memory_fts{self._row_counts()}) AS score"
-            " FROM json_each(?) j CROSS JOIN memory_fts ON memory_fts.rowid = j.value"
-            " WHERE memory_fts MATCH ?) ORDER BY score DESC, rowid DESC LIMIT ?",
-            (json.dumps(rids), self._match(joint), self._pool_max),
+            f" FROM memory_fts WHERE memory_fts MATCH ? AND {of_filter})"
+            " ORDER BY score DESC, rowid DESC LIMIT ?",
+            (self._match(joint), *values, self._limit),
         )
 
     def _rids(self, sql: str, values: tuple[Any, ...]) -> list[int]:

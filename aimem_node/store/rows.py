@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from aimem_sync.op import Op
+from aimem_sync.state import RecordState
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,19 @@ class IdemRow:
     request_sha256: bytes
     response: bytes
     at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRecord:
+    """A record as it is kept, with what is derived from its ops alone."""
+
+    rid: int
+    state: RecordState
+    hash: bytes
+    "Its share of the digest."
+    born_lamport: int
+    born_id: str
+    "The first of its ops in the order of writes."
 
 
 @dataclass(frozen=True, slots=True)

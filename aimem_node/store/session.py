@@ -20,12 +20,13 @@ from aimem_node.store.projection import link_of, memory_of
 from aimem_node.store.rows import (
     LINK_COLUMNS,
     MEMORY_COLUMNS,
+    KeptRecord,
     LinkRow,
     MemoryRow,
     compact_json,
     memory_columns,
 )
-from aimem_node.store.schema import META_LAMPORT
+from aimem_node.store.schema import META_LAMPORT, META_UNSCRUBBED
 from aimem_node.store.view import View
 from aimem_sync.digest import NOTHING, bucket_of, record_hash, sum_minus, sum_plus
 from aimem_sync.display import Display, display
@@ -39,19 +40,11 @@ from aimem_sync.state import RecordState, decode_state, encode_state
 STATES_REMEMBERED: Final = 512
 """Records whose state the writer keeps at hand: a write reads the state that it then folds into."""
 
+MERGED_NOTHING_BELOW: Final = 2
+"""Changes that FTS5 reports for a merge that found nothing to do, as its manual says."""
+
 _Text: TypeAlias = tuple[str, str, str]
 """Title, content and tags as the index was given them."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """A record's row."""
-
-    rid: int
-    state: RecordState
-    hash: bytes
-    born_lamport: int
-    born_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +59,7 @@ class WriteSession(View):
 
     def __init__(self, connection: apsw.Connection) -> None:
         super().__init__(connection)
-        self._kept: dict[str, _Kept] = {}
+        self._kept: dict[str, KeptRecord] = {}
         self._oids: dict[object, int] = {}
         # Per row that changed: what the index still holds of it, None if nothing.
         self._unindexed: dict[int, _Text | None] = {}
@@ -127,6 +120,8 @@ class WriteSession(View):
         state = apply(kept.state if kept is not None else None, op)
         if state.purged:
             self.erase_bodies(op.record_id)
+            if kept is not None and not kept.state.purged:
+                self.put_meta(META_UNSCRUBBED, b"1")
         if kept is None and state.is_blank and not (state.overwritten or state.untagged):
             return None
         renewed = self._keep(op, kept, state)
@@ -203,6 +198,10 @@ class WriteSession(View):
         self.index()
         return super().search(text, mode, wanted, limit)
 
+    def similar_titles(self, title: str, wanted: Filter, limit: int) -> list[str]:
+        self.index()
+        return super().similar_titles(title, wanted, limit)
+
     # -- for the writer --------------------------------------------------------------------
 
     def mark(self) -> Mark:
@@ -237,6 +236,33 @@ class WriteSession(View):
                 )
         self._unindexed.clear()
 
+    def merge_index(self, pages: int) -> bool:
+        """Merge up to so many pages of the index; whether there was anything left to merge.
+
+        Negative begins anew, with all pages. What is merged holds no removed words any more.
+        """
+        before = self._connection.total_changes()
+        self._connection.execute(
+            "INSERT INTO memory_fts(memory_fts, rank) VALUES('merge', ?)", (pages,)
+        )
+        return self._connection.total_changes() - before >= MERGED_NOTHING_BELOW
+
+    def index_problem(self) -> str:
+        """What is wrong with the full-text index; "" if nothing is."""
+        self.index()
+        try:
+            self._connection.execute(
+                "INSERT INTO memory_fts(memory_fts, rank) VALUES('integrity-check', 1)"
+            )
+        except apsw.CorruptError as cause:
+            return f"the full-text index does not match the memories: {cause}"
+        return ""
+
+    def rebuild_index(self) -> None:
+        """Make the full-text index again from the live memories."""
+        self._unindexed.clear()
+        self._connection.execute("INSERT INTO memory_fts(memory_fts) VALUES('rebuild')")
+
     # -- rows ------------------------------------------------------------------------------
 
     def _oid(self, op: Op, seq: int, chain: bytes) -> int:
@@ -257,7 +283,7 @@ class WriteSession(View):
         self._oids[op.origin] = oid
         return oid
 
-    def _row(self, record_id: str) -> _Kept | None:
+    def _row(self, record_id: str) -> KeptRecord | None:
         kept = self._kept.get(record_id)
         if kept is not None:
             return kept
@@ -268,15 +294,15 @@ class WriteSession(View):
         if row is None:
             return None
         rid, encoded, *rest = row
-        return self._remember(_Kept(rid, decode_state(record_id, encoded), *rest))
+        return self._remember(KeptRecord(rid, decode_state(record_id, encoded), *rest))
 
-    def _remember(self, kept: _Kept) -> _Kept:
+    def _remember(self, kept: KeptRecord) -> KeptRecord:
         if len(self._kept) >= STATES_REMEMBERED:
             self._kept.clear()
         self._kept[kept.state.record_id] = kept
         return kept
 
-    def _keep(self, op: Op, kept: _Kept | None, state: RecordState) -> _Kept:
+    def _keep(self, op: Op, kept: KeptRecord | None, state: RecordState) -> KeptRecord:
         born_lamport, born_id = self._born(op, kept)
         new_hash, encoded = record_hash(state), encode_state(state)
         if kept is None:
@@ -294,9 +320,9 @@ class WriteSession(View):
                 (state.type, born_lamport, born_id, new_hash, encoded, rid),
             )
         self._count(state.record_id, NOTHING if kept is None else kept.hash, new_hash)
-        return self._remember(_Kept(rid, state, new_hash, born_lamport, born_id))
+        return self._remember(KeptRecord(rid, state, new_hash, born_lamport, born_id))
 
-    def _born(self, op: Op, kept: _Kept | None) -> tuple[int, str]:
+    def _born(self, op: Op, kept: KeptRecord | None) -> tuple[int, str]:
         """The first of the record's ops in the order of writes. A function of the ops alone."""
         if kept is not None and kept.born_lamport < op.lamport:
             return kept.born_lamport, kept.born_id
@@ -318,7 +344,7 @@ class WriteSession(View):
             (bucket, sum_plus(sum_minus(total, old), new)),
         )
 
-    def _project(self, shown: Display, kept: _Kept) -> None:
+    def _project(self, shown: Display, kept: KeptRecord) -> None:
         memory = memory_of(shown, kept.rid, kept.born_lamport, kept.born_id)
         link = link_of(shown, kept.born_lamport)
         self._put_memory(kept.rid, memory)
@@ -360,10 +386,9 @@ def _numbered(columns: tuple[str, ...]) -> str:
 _PUT_MEMORY: Final = (
     f"INSERT INTO memory({', '.join(MEMORY_COLUMNS)}) VALUES({_numbered(MEMORY_COLUMNS)})"
 )
-_RENEW_MEMORY: Final = (  # our own column names
-    "UPDATE memory SET "
-    + ", ".join(f"{name} = ?{at}" for at, name in enumerate(MEMORY_COLUMNS, 1) if at > 1)
-    + " WHERE rid = ?1"
+_RENEW_MEMORY: Final = (
+    f"UPDATE memory SET ({', '.join(MEMORY_COLUMNS[1:])})"  # noqa: S608  our own column names
+    f" = ({_numbered(MEMORY_COLUMNS)[4:]}) WHERE rid = ?1"
 )
 _PUT_LINK: Final = (
     f"INSERT OR REPLACE INTO link({', '.join(LINK_COLUMNS)}) VALUES({_numbered(LINK_COLUMNS)})"

@@ -8,11 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
+from aimem_node.store.backup import Backup, backup
 from aimem_node.store.database import DATABASE, DirectoryLock, open_database
 from aimem_node.store.fulltext import prepare
 from aimem_node.store.readers import READERS, Readers
+from aimem_node.store.verify import Verified, verify
 from aimem_node.store.writer import Writer
+
+VERIFY_BUDGET_MS: Final = 3_600_000
+"""An hour: a check that does not end is worth knowing about too."""
 
 
 class Store:
@@ -65,6 +71,25 @@ class Store:
         names = (DATABASE, f"{DATABASE}-wal")
         paths = [self.data_dir / name for name in names]
         return sum(path.stat().st_size for path in paths if path.exists())
+
+    def backup(self, to_dir: Path, keep: int, now_us: int, version: str) -> Backup:
+        """Make a snapshot while the node runs. See backup. Takes a while: not on the event loop."""
+        return backup(self.data_dir, to_dir, keep, now_us, version)
+
+    def verify(self, *, deep: bool = False, budget_ms: int = VERIFY_BUDGET_MS) -> Verified:
+        """Check everything at one moment. See verify. Takes a while: not on the event loop.
+
+        `deep` keeps every record in memory, about 2 KiB each.
+        """
+        found = self.readers.submit(lambda view: verify(view, deep=deep), budget_ms).result()
+        wrong = self.writer.submit(lambda session: session.index_problem()).result()
+        if wrong:
+            found.problems.append(wrong)
+        return found
+
+    def checkpoint(self) -> None:
+        """Move all writes into the one file, so that it can be copied; see Writer.scrub."""
+        self.writer.scrub().result()
 
     def close(self) -> None:
         """Finish what waits, then give the directory up. Harmless when closed already."""

@@ -15,11 +15,13 @@ import apsw
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.store.fulltext import Mode, SearchResult, search
 from aimem_node.store.listing import Filter, Key, Order, list_memories
+from aimem_node.store.matching import matching_ids, similar_titles
 from aimem_node.store.rows import (
     LINK_SELECT,
     MEMORY_SELECT,
     Counts,
     IdemRow,
+    KeptRecord,
     LinkRow,
     MemoryRow,
     PlacedOp,
@@ -62,13 +64,22 @@ class View:
         state = self.state(record_id)
         return None if state is None else display(state)
 
-    def records_after(self, record_id: str, limit: int) -> list[RecordState]:
+    def records_after(self, record_id: str, limit: int) -> list[KeptRecord]:
         """The next records of all types in the order of their ids; "" begins."""
         rows = self._connection.execute(
-            "SELECT record_id, state FROM record WHERE record_id > ? ORDER BY record_id LIMIT ?",
+            "SELECT rid, record_id, state, hash, born_lamport, born_id FROM record"
+            " WHERE record_id > ? ORDER BY record_id LIMIT ?",
             (record_id, limit),
         )
-        return [decode_state(name, encoded) for name, encoded in rows]
+        return [
+            KeptRecord(rid, decode_state(name, encoded), *rest)
+            for rid, name, encoded, *rest in rows
+        ]
+
+    def page_problems(self, limit: int) -> list[str]:
+        """What SQLite finds wrong with the pages of the file, at most `limit` sentences."""
+        found = self._connection.execute(f"PRAGMA integrity_check({int(limit)})")
+        return [str(problem) for (problem,) in found if problem != "ok"]
 
     # -- memories --------------------------------------------------------------------------
 
@@ -143,6 +154,14 @@ class View:
     def search(self, text: str, mode: Mode, wanted: Filter, limit: int) -> SearchResult:
         """Live memories that hold the words of `text`, best first. See fulltext."""
         return search(self._connection, text, mode, wanted, limit)
+
+    def matching_ids(self, pattern: str | None, wanted: Filter, limit: int) -> list[str]:
+        """All live memories that hold any word of a pattern, or all wanted. See matching."""
+        return matching_ids(self._connection, pattern, wanted, limit)
+
+    def similar_titles(self, title: str, wanted: Filter, limit: int) -> list[str]:
+        """Live memories whose titles share a telling word. See matching."""
+        return similar_titles(self._connection, title, wanted, limit)
 
     def expired(self, now_us: int, limit: int) -> list[MemoryRow]:
         """Live memories whose life had ended by then, the longest ended first."""

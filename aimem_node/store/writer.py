@@ -20,6 +20,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 import apsw
 
 from aimem_node.contract.errors import Code, Failure
+from aimem_node.store.schema import META_UNSCRUBBED
 from aimem_node.store.session import WriteSession
 
 T = TypeVar("T")
@@ -34,12 +35,14 @@ whoever asked has stopped waiting for it."""
 GROUP_JOBS_MAX: Final = 256
 GROUP_CHANGES_MAX: Final = 4_000
 """Rows changed in one group, about 400 ops: a bulk store is a group of its own."""
-CHECKPOINT_IDLE_S: Final = 0.05
-"""Without work for this long, what is in the WAL is moved into the file."""
+IDLE_S: Final = 0.05
+"""Without work for this long, the writer tidies up: checkpoints, and scrubs after a purge."""
+SCRUB_PAGES: Final = 200
+"""Pages of the index merged at a time, about 10 ms of work that a write may have to wait for."""
 CHECKPOINT_IDLE_PAGES: Final = 256
 """1 MiB. A shorter WAL is left alone until the file is closed."""
-CHECKPOINT_BUSY_PAGES: Final = 8_192
-"""32 MiB. A longer WAL is moved even while work waits: readers slow down with its length."""
+CHECKPOINT_BUSY_PAGES: Final = 4_096
+"""16 MiB. A longer WAL is moved even while work waits: readers slow down with its length."""
 DISK_FULL_BYTES: Final = 1 << 20
 """Less free space than this makes a failed write a full disk, and not a broken one."""
 
@@ -58,6 +61,8 @@ class Writer:
         self._closing = False
         self._failed: str | None = None
         self._wal_pages = 0
+        self._unscrubbed = False
+        self._merging = False
         connection.set_wal_hook(self._measure_wal)
         self._thread = threading.Thread(target=self._run, name="aimem-writer", daemon=True)
         self._thread.start()
@@ -94,9 +99,15 @@ class Writer:
             self._changed.notify()
         return future
 
-    def checkpoint(self) -> Future[None]:
-        """Move the whole WAL into the file and empty it, as soon as no reader is in the way."""
-        return self.submit(_WholeCheckpoint())
+    def scrub(self) -> Future[None]:
+        """Empty the WAL into the file, and rid both of what is left of purged memories.
+
+        Happens by itself some time after a purge; wait for this one to be sure that the text is
+        gone. Merging the index takes about a second per 100,000 memories, and nothing is written
+        meanwhile. Without a purge it is a checkpoint. Fails with Failure UNAVAILABLE if a reader
+        was in the way for too long.
+        """
+        return self.submit(_Scrub())
 
     def close(self) -> None:
         """Finish the work that waits, then stop. The connection is closed."""
@@ -108,25 +119,40 @@ class Writer:
     # -- the thread ------------------------------------------------------------------------
 
     def _run(self) -> None:
-        while True:
-            with self._changed:
-                if not self._waiting and not self._closing:
-                    idle = self._wal_pages >= CHECKPOINT_IDLE_PAGES and self._failed is None
-                    woken = self._changed.wait(CHECKPOINT_IDLE_S if idle else None)
-                    checkpoint_now = idle and not woken and not self._waiting
-                else:
-                    checkpoint_now = self._wal_pages >= CHECKPOINT_BUSY_PAGES
-                ended = self._closing and not self._waiting
-            if ended:
-                break
-            if checkpoint_now and self._failed is None:
-                self._checkpoint(apsw.SQLITE_CHECKPOINT_PASSIVE)
+        try:
+            self._live()
+        except BaseException as cause:
+            # Nobody else would ever notice: work would wait for a thread that is gone.
+            self._finish(f"the writer stopped: {type(cause).__name__}: {cause}")
+            raise
+
+    def _live(self) -> None:
+        self._unscrubbed = self._session.meta(META_UNSCRUBBED) is not None
+        while not self._is_over():
             if self._waiting:
                 self._group()
+            elif self._unscrubbed:
+                self._scrub_step()
+            elif self._failed is None:
+                self._checkpoint(apsw.SQLITE_CHECKPOINT_PASSIVE)
         if self._failed is None:
             self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
         self._connection.set_wal_hook(None)
         self._connection.close()
+
+    def _is_over(self) -> bool:
+        """Wait for work, or for a moment without any in which there is something to tidy."""
+        if self._wal_pages >= CHECKPOINT_BUSY_PAGES and self._failed is None:
+            self._checkpoint(apsw.SQLITE_CHECKPOINT_PASSIVE)
+        with self._changed:
+            while not self._waiting:
+                if self._closing:
+                    return True
+                untidy = self._unscrubbed or self._wal_pages >= CHECKPOINT_IDLE_PAGES
+                untidy = untidy and self._failed is None
+                if not self._changed.wait(IDLE_S if untidy else None) and untidy:
+                    return False
+        return False
 
     def _group(self) -> None:
         """Take waiting work into one transaction, commit, answer."""
@@ -145,10 +171,11 @@ class Writer:
         except BaseException as cause:
             self._abandon(done, cause, committing=True)
             return
-        last_pos = self._session.last_pos() if self._on_commit else before
         for future, answer in done:
             future.set_result(answer)
+        last_pos = self._session.last_pos()
         if last_pos > before:
+            self._unscrubbed = self._session.meta(META_UNSCRUBBED) is not None
             for hook in self._on_commit:
                 hook(last_pos)
 
@@ -156,23 +183,14 @@ class Writer:
         changes = self._connection.total_changes()
         for _ in range(GROUP_JOBS_MAX):
             with self._changed:
-                if not self._waiting:
-                    return
-                job, future = self._waiting[0]
-                if isinstance(job, _WholeCheckpoint):
-                    if done:
-                        return  # it cannot run inside a transaction: commit first
-                    self._waiting.popleft()
-                else:
-                    self._waiting.popleft()
+                if not self._waiting or (done and isinstance(self._waiting[0][0], _Scrub)):
+                    return  # a scrub is a group of its own
+                job, future = self._waiting.popleft()
             if not future.set_running_or_notify_cancel():
                 continue
-            if isinstance(job, _WholeCheckpoint):
-                self._connection.execute("COMMIT")
-                self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
-                self._connection.execute("BEGIN IMMEDIATE")
-                done.append((future, None))
-                continue
+            if isinstance(job, _Scrub):
+                self._scrub_all(future)
+                return
             self._one(job, future, done)
             if self._connection.total_changes() - changes >= GROUP_CHANGES_MAX:
                 return
@@ -225,17 +243,64 @@ class Writer:
                 future.set_exception(_finished(reason))
         self._on_failed(reason)
 
-    def _checkpoint(self, mode: int) -> None:
+    def _scrub_all(self, future: Future[None]) -> None:
+        """Inside the group's transaction: merge all of the index; then empty the WAL."""
         try:
-            left, moved = self._connection.wal_checkpoint(mode=mode)
+            if self._unscrubbed:
+                self._session.merge_index(-SCRUB_PAGES)
+                while self._session.merge_index(SCRUB_PAGES):
+                    pass
+                self._session.delete_meta(META_UNSCRUBBED)
+            self._connection.execute("COMMIT")
+            emptied = self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            self._connection.execute("BEGIN IMMEDIATE")
+        except BaseException as cause:
+            future.set_exception(self._explained(cause, committing=False))
+            raise
+        if emptied:
+            self._unscrubbed = False
+            future.set_result(None)
+        else:
+            self._session.put_meta(META_UNSCRUBBED, b"1")
+            future.set_exception(
+                Failure(
+                    Code.UNAVAILABLE,
+                    "a long read kept the log of recent writes from being emptied",
+                    next="Try again in a moment.",
+                )
+            )
+
+    def _scrub_step(self) -> None:
+        """Do a part of what `scrub` does, while nobody waits."""
+        begun, self._merging = self._merging, True
+        try:
+            with self._connection:
+                left = self._session.merge_index(SCRUB_PAGES if begun else -SCRUB_PAGES)
+                if not left:
+                    self._session.delete_meta(META_UNSCRUBBED)
+        except apsw.Error as cause:
+            self._abandon([], cause, committing=True)
+            self._unscrubbed = False  # until the next start: a full disk is not helped by trying
+            return
+        if not left:
+            self._merging = False
+            # If a reader is in the way, the WAL is emptied by a later checkpoint.
+            self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            self._unscrubbed = False
+
+    def _checkpoint(self, mode: int) -> bool:
+        """Move the WAL into the file; whether all of it was moved."""
+        try:
+            pages, moved = self._connection.wal_checkpoint(mode=mode)
         except apsw.BusyError:
-            return  # a reader is in the way; the next idle moment will do
+            return False  # a reader is in the way; the next idle moment will do
         except apsw.Error as cause:
             if _is_broken(cause) and not self._disk_is_full(cause):
                 self._finish(str(cause))
-            return
+            return False
         # A passive checkpoint leaves the count as it is, and the next commit starts over.
-        self._wal_pages = max(0, left - moved)
+        self._wal_pages = max(0, pages - moved)
+        return pages == moved
 
     def _measure_wal(self, connection: apsw.Connection, name: str, pages: int) -> int:
         del connection, name
@@ -289,8 +354,8 @@ class Writer:
         return space.f_bavail * space.f_frsize < DISK_FULL_BYTES
 
 
-class _WholeCheckpoint:
-    """Stands in the queue for a checkpoint, which no transaction may surround."""
+class _Scrub:
+    """Stands in the queue for a scrub, part of which no transaction may surround."""
 
     def __call__(self, _: WriteSession) -> None:
         raise AssertionError("the writer does this itself")

@@ -90,6 +90,25 @@ def test_any_visible_difference_changes_the_hash(history: History) -> None:
 
 
 @given(histories())
+def test_every_head_shows_in_the_hash_the_losing_ones_too(history: History) -> None:
+    state = fold(history.ops, RecordState(RECORD))
+    assert state is not None
+    for register, versions in state.heads.items():
+        for version in versions:
+            fewer = tuple(other for other in versions if other != version)
+            without = replace(state, heads={**state.heads, register: fewer})
+            assert record_hash(without) != record_hash(state)
+
+
+def test_a_conflict_has_another_hash_than_its_winner_alone() -> None:
+    ops = [Replica(o).write(Change(RECORD, "memory", {"body": "x"})) for o in ORIGINS[:2]]
+    both = fold(ops)
+    assert both is not None
+    winners = {register: versions[:1] for register, versions in both.heads.items()}
+    assert record_hash(replace(both, heads=winners)) != record_hash(both)
+
+
+@given(histories())
 def test_bookkeeping_does_not_show_in_the_hash(history: History) -> None:
     state = fold(history.ops, RecordState(RECORD))
     assert state is not None

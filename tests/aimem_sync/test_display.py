@@ -165,7 +165,7 @@ def test_the_order_in_which_a_state_lists_its_parts_does_not_show(
     state = fold(history.ops, RecordState(RECORD))
     assert state is not None
     heads = dict(data.draw(st.permutations(list(state.heads.items()))))
-    turned = replace(state, heads=heads, tags=dict(reversed(state.tags.items())))
+    turned = replace(state, heads=heads, tags=dict(list(state.tags.items())[::-1]))
     assert repr(display(turned)) == repr(display(state))
     assert record_hash(turned) == record_hash(state)
 

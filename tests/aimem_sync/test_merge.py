@@ -140,6 +140,16 @@ def test_collecting_what_everyone_has_seen_is_never_noticed(
             assert record_hash(collected) == record_hash(plain)
 
 
+def test_what_somebody_may_still_send_is_not_collected() -> None:
+    a, b = two()
+    written = a.write(Change(RECORD, "memory", {"body": "old"}, ("red",)))
+    b.take(written)
+    erased = b.write(Change(RECORD, "memory", {"body": "new"}, untag=("red",)))
+    ahead = collect(folded([erased]), Cursor({erased.origin: 1}))  # `written` is still to come
+    shown = display(apply(ahead, written))
+    assert (shown.values["body"], shown.tags, shown.conflicts) == ("new", (), {})
+
+
 @given(histories())
 def test_once_all_is_stable_nothing_of_the_bookkeeping_is_left(history: History) -> None:
     everything = Cursor({op.origin: len(history.log(op.origin)) for op in history.ops})

@@ -45,7 +45,7 @@ class Format(StrEnum):
     """A shape that several fields share. Checked in one place for every surface."""
 
     CLEAN = "clean"
-    """No control characters except newline and tab."""
+    """No control characters except newline and tab. Windows line ends become newlines."""
     TITLE = "title"
     """Clean, trimmed, not empty, on one line."""
     TEXT = "text"

@@ -162,7 +162,8 @@ class Reading:
     def _keep(self, field: dict[str, Any], text: str, split_commas: bool = True) -> None:
         name = field["name"]
         if text == "-" and (field.get("stdin") or field["kind"] == "message"):
-            text = sys.stdin.read()
+            # As in $(command): the line end belongs to the shell and not to the text.
+            text = sys.stdin.read().removesuffix("\n")
         value = typed(field, text)
         if not field.get("repeated"):
             self.values[name] = value
@@ -222,6 +223,6 @@ def _json(field: dict[str, Any], text: str) -> Any:
                 pass
         raise usage(
             f"{surfaces.flag_of(field)} is not JSON: {error}",
-            "Give it in single quotes, such as '{\"key\": \"value\"}'.",
+            'Give it in single quotes, such as \'{"key": "value"}\'.',
             path=f"$.{field['name']}",
         ) from None

@@ -29,8 +29,8 @@ PENDING_BYTES_MAX = 1_048_576
 """Held for a side that does not read. Then the other side is not read either."""
 PIPE_WRITE_BYTES = 4_096
 """A pipe that is ready takes this much without blocking (PIPE_BUF)."""
-DRAIN_S = 5.0
-"""After stdin has closed: how long answers under way may still take."""
+DRAIN_S = 6.0
+"""After stdin has closed: a second more than the node goes on working on what it was asked."""
 
 
 def run(rest: list[str], settings: dict[str, Any], env: Mapping[str, str]) -> int:
@@ -106,7 +106,7 @@ def open_link(settings: dict[str, Any], env: Mapping[str, str]) -> socket.socket
 
 
 def pump(link: socket.socket, source: int, sink: int) -> bool:
-    """Carry bytes both ways until an end closes. True if it was stdin, with all answers passed on."""
+    """Carry bytes both ways until an end closes. True if it was stdin."""
     link.setblocking(False)
     up = bytearray()
     """From the client, for the node."""

@@ -40,7 +40,7 @@ class Caller:
         """The answer as JSON text. Raises CallFailure."""
         key = with_key(operation, values)
         if self.settings.get("node"):
-            return self.remote().call(operation, request.nested(operation, values), key)
+            return bytes(self.remote().call(operation, request.nested(operation, values), key))
         with self._answer(operation, values, key, "application/json") as answer:
             try:
                 said = answer.body()
@@ -130,8 +130,7 @@ def with_key(operation: dict[str, Any], values: dict[str, Any]) -> str:
     """Give a write a request key if it has none; the key, "" for what takes none."""
     if surfaces.field_named(operation, KEY) is None:
         return ""
-    key = str(values.setdefault(KEY, "cli-" + os.urandom(12).hex()))
-    return key
+    return str(values.setdefault(KEY, "cli-" + os.urandom(12).hex()))
 
 
 def lost(

@@ -16,7 +16,15 @@ if TYPE_CHECKING:
 SHELLS = ("bash", "zsh", "fish")
 CLIENTS = ("claude-code", "claude-desktop", "cursor", "windsurf", "codex", "gemini", "continue")
 OWN_WORDS: dict[str, tuple[str, ...]] = {
-    "install": (*CLIENTS, "--dry-run", "--uninstall", "--yes", "--config", "--profile", "--no-hook"),
+    "install": (
+        *CLIENTS,
+        "--dry-run",
+        "--uninstall",
+        "--yes",
+        "--config",
+        "--profile",
+        "--no-hook",
+    ),
     "mcp": ("--profile", "--agent-id", "--data-dir", "--no-start"),
     "completion": SHELLS,
     "import": ("--trust-source", "--partial", "--request-key"),
@@ -34,7 +42,9 @@ def run(rest: list[str]) -> int:
 
 def words_of(operation: dict[str, Any]) -> list[str]:
     """The flags of an operation and of every command."""
-    flags = [surfaces.flag_of(field) for field in operation["fields"] if not field.get("positional")]
+    flags = [
+        surfaces.flag_of(field) for field in operation["fields"] if not field.get("positional")
+    ]
     return sorted({*flags, *(flag for flag in arguments.GLOBALS if flag.startswith("--"))})
 
 
@@ -78,7 +88,9 @@ def bash(surface: dict[str, Any]) -> str:
         '  case "$before" in',
     ]
     for flag, words in choices_of(surface).items():
-        lines.append(f'    {flag}) COMPREPLY=($(compgen -W "{" ".join(words)}" -- "$word")); return ;;')
+        lines.append(
+            f'    {flag}) COMPREPLY=($(compgen -W "{" ".join(words)}" -- "$word")); return ;;'
+        )
     lines += ["  esac", '  case "$command" in']
     for word, flags in _flag_table(surface).items():
         lines.append(f'    {word}) COMPREPLY=($(compgen -W "{" ".join(flags)}" -- "$word")) ;;')
@@ -94,7 +106,12 @@ def bash(surface: dict[str, Any]) -> str:
 
 def zsh(surface: dict[str, Any]) -> str:
     """For zsh's completion system."""
-    lines = ["#compdef aimem", "# made by `aimem completion zsh`", "_aimem() {", "  local -a commands"]
+    lines = [
+        "#compdef aimem",
+        "# made by `aimem completion zsh`",
+        "_aimem() {",
+        "  local -a commands",
+    ]
     lines.append("  commands=(")
     lines += [f"    '{_quoted(w)}:{_quoted(said)}'" for w, said in commands_of(surface).items()]
     lines += [
@@ -117,8 +134,10 @@ def fish(surface: dict[str, Any]) -> str:
     """For fish."""
     lines = ["# made by `aimem completion fish`"]
     for word, said in commands_of(surface).items():
-        lines.append(f"complete -c aimem -n __fish_use_subcommand -f -a {word} -d '{_quoted(said)}'")
-    seen = f"__fish_seen_subcommand_from"
+        lines.append(
+            f"complete -c aimem -n __fish_use_subcommand -f -a {word} -d '{_quoted(said)}'"
+        )
+    seen = "__fish_seen_subcommand_from"
     for word, operation in surface["operations"].items():
         for field in operation["fields"]:
             if field.get("positional"):

@@ -39,8 +39,7 @@ def run(rest: list[str], settings: dict[str, Any], env: Mapping[str, str]) -> in
         return 0
     proof = _to_file(lines, os.path.abspath(os.path.expanduser(target)))
     failures.note(
-        f"{proof.memories} memories and {proof.links} links in {target}, "
-        f"sha256 {proof.hex()[:16]}…"
+        f"{proof.memories} memories and {proof.links} links in {target}, sha256 {proof.hex()[:16]}…"
     )
     return 0
 

@@ -34,7 +34,7 @@ EXITS = {
 """Exit code of each failure code, as in contract/errors.py."""
 
 
-class CallFailure(Exception):
+class CallFailure(Exception):  # noqa: N818 - the contract's word for it
     """A call that failed, here or at the node."""
 
     def __init__(
@@ -53,6 +53,14 @@ class CallFailure(Exception):
         """What the process exits with."""
         return EXITS.get(self.code, 1)
 
+    def sentence(self) -> str:
+        """The message with the place it speaks of."""
+        if not self.path or self.path in self.message:
+            return self.message
+        if self.message.startswith("must "):
+            return f"{self.path.removeprefix('$.')} {self.message}"
+        return f"{self.message} ({self.path})"
+
     def to_json(self) -> dict[str, Any]:
         """The contract's JSON shape of a failure."""
         return {
@@ -63,13 +71,12 @@ class CallFailure(Exception):
             "next": self.next_step,
         }
 
-    def show(self, out: TextIO, as_json: bool = False) -> None:
+    def show(self, out: TextIO, as_json: bool = False, program: str = "aimem") -> None:
         """Write it for a person, or as one line of JSON."""
         if as_json:
             out.write(json.dumps(self.to_json(), ensure_ascii=False) + "\n")
             return
-        where = f" ({self.path})" if self.path and self.path not in self.message else ""
-        out.write(f"aimem: {self.message}{where}\n")
+        out.write(f"{program}: {self.sentence()}\n")
         if self.next_step:
             out.write(f"next: {self.next_step}\n")
 

@@ -98,7 +98,7 @@ def fill_in(operation: dict[str, Any], values: dict[str, Any], settings: dict[st
         name = field["name"]
         if name in values:
             continue
-        default = surfaces.default_of(field)
+        default = field.get("default")
         if name == "namespace" and default == "global":
             from aimem_node.gateways.cli import project
 
@@ -165,11 +165,9 @@ def _print_stream(operation: dict[str, Any], lines: Any, settings: dict[str, Any
 
 
 def _version() -> int:
-    try:
-        version = str(surfaces.load().get("version", "unknown"))
-    except OSError:
-        version = "unknown"
-    sys.stdout.write(f"aimem {version}\n")
+    from aimem_node.version import VERSION
+
+    sys.stdout.write(f"aimem {VERSION}\n")
     return 0
 
 

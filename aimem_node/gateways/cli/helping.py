@@ -37,12 +37,13 @@ Examples
 
 Prints the most important memories as text for a model. Whatever goes wrong, it exits 0 within
 its time limit (2 s) and says why on stderr.""",
-    "install": """aimem install CLIENT [--dry-run] [--uninstall] [--yes] [--config PATH] [--profile P]
+    "install": """aimem install CLIENT [--dry-run] [--uninstall] [--yes] [--config PATH]
 
   CLIENT       claude-code, claude-desktop, cursor, windsurf, codex, gemini or continue.
   --dry-run    Show the change and make none.
   --uninstall  Take aimem out again.
   --yes        Do not ask.
+  --profile    Tools the client sees: core, standard or full.
   --config     Another configuration file than the client's usual one.
   --no-hook    claude-code: leave the SessionStart hook alone.
 
@@ -104,7 +105,9 @@ def overview(look: Look) -> str:
         chosen = {w: op for w, op in chosen.items() if w not in COMMANDS}
         if chosen:
             lines += ["", look.paint("bold", title)]
-            lines += [f"  {w.ljust(width)}{_first_sentence(op['help'])}" for w, op in chosen.items()]
+            lines += [
+                f"  {w.ljust(width)}{_first_sentence(op['help'])}" for w, op in chosen.items()
+            ]
     lines += ["", look.paint("bold", "Options of every command"), *_global_lines(), ""]
     lines += ["The operator's command is aimem-node.", ""]
     return "\n".join(lines)
@@ -117,7 +120,7 @@ def of_command(word: str, look: Look) -> str:
     lines: list[str] = []
     if word in COMMANDS:
         lines += [f"aimem {word}: {COMMANDS[word]}", "", OWN_HELP[word], ""]
-        if operation is None or word not in ("session-start",):
+        if operation is None or word != "session-start":
             return "\n".join(lines)
     if operation is None:
         close = surfaces.nearest(word, [*surface["operations"], *surface["aliases"], *COMMANDS])
@@ -183,7 +186,7 @@ def _field_lines(fields: list[dict[str, Any]], look: Look) -> list[str]:
         said = [str(field.get("help") or "").strip()]
         if field.get("words"):
             said.append("One of: " + ", ".join(field["words"]) + ".")
-        default = surfaces.default_of(field)
+        default = field.get("default")
         if default not in (None, "", False):
             said.append(f"Default: {default}.")
         if field.get("stdin"):

@@ -94,7 +94,7 @@ class Importer:
             try:
                 return self._caller.call(self._operation, dict(values))
             except failures.CallFailure as failure:
-                passing = failure.code in ("UNAVAILABLE", "LIMITED", "NOT_WRITTEN")
+                passing = failure.code in ("LIMITED", "NOT_WRITTEN")
                 if attempt == ATTEMPTS or (failure.definite and not passing):
                     raise
             time.sleep(pause_s)
@@ -158,7 +158,10 @@ def _import(
     stopped: failures.CallFailure | None = None
     with Bar("importing", total, sys.stderr) as bar:
         try:
-            for name, items in (("memories", records.memory_items()), ("links", records.link_items())):
+            for name, items in (
+                ("memories", records.memory_items()),
+                ("links", records.link_items()),
+            ):
                 for page in pages(items):
                     importer.send(name, page)
                     bar.reach(tally.sent)
@@ -169,7 +172,7 @@ def _import(
 
 
 def pages(items: Iterator[Item]) -> Iterator[list[Item]]:
-    """Items in pages of at most RECORDS_PER_PAGE and, unless one alone is larger, PAGE_BYTES_MAX."""
+    """Items in pages within both bounds; an item larger than a page has one of its own."""
     page: list[Item] = []
     size = 0
     for item in items:
@@ -202,7 +205,8 @@ def _report(records: Records, tally: Tally, settings: dict[str, Any]) -> None:
     missing = records.memories + records.links - tally.sent
     if settings.get("json"):
         refused = [
-            {"at": where, "name": name} | failure.to_json() for where, name, failure in tally.refused
+            {"at": where, "name": name} | failure.to_json()
+            for where, name, failure in tally.refused
         ]
         said = tally.done | {"missing": missing, "refused": refused, "problems": records.problems}
         sys.stdout.write(json.dumps(said, ensure_ascii=False) + "\n")
@@ -225,7 +229,7 @@ def _verdict(records: Records, tally: Tally, stopped: failures.CallFailure | Non
     """0 if everything is in; else the failure's exit code, after saying what is missing."""
     total = records.memories + records.links
     for where, name, failure in tally.refused[:REFUSED_SHOWN_MAX]:
-        failures.note(f"missing: {where} ({name}): {failure.message}")
+        failures.note(f"missing: {where} ({name}): {failure.sentence()}")
     if len(tally.refused) > REFUSED_SHOWN_MAX:
         failures.note(f"missing: {len(tally.refused) - REFUSED_SHOWN_MAX} more, see --json")
     if stopped is not None:

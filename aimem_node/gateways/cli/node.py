@@ -63,43 +63,49 @@ def answers(path: str) -> bool:
 
 
 def reach(
-    data_dir: str, env: Mapping[str, str], may_start: bool, which: str = "http",
-    wait_s: float = START_WAIT_S,
-) -> str:  # fmt: skip
-    """Path of a socket on which the node answers, starting the node if that is allowed.
+    data_dir: str, env: Mapping[str, str], may_start: bool, wait_s: float = START_WAIT_S
+) -> str:
+    """Path of the HTTP socket on which the node answers, starting the node if that is allowed.
 
     Raises CallFailure (UNAVAILABLE, nothing was done) that says what was tried.
     """
-    path = places.socket_path(data_dir, which, dict(env))
+    path = places.socket_path(data_dir, "http", dict(env))
     if answers(path):
         return path
     if not may_start:
         raise down(data_dir, path, "and it was not to be started")
-    deadline = time.monotonic() + wait_s
+    return start(data_dir, env, wait_s)
+
+
+def start(data_dir: str, env: Mapping[str, str], wait_s: float, extra: tuple[str, ...] = ()) -> str:
+    """Start a node and wait until it answers; the path of its socket. Raises like reach."""
+    path = places.socket_path(data_dir, "http", dict(env))
     log = places.log_path(data_dir)
+    deadline = time.monotonic() + wait_s
     try:
         log_from = os.path.getsize(log) if os.path.exists(log) else 0
-        child = spawn(data_dir, env)
+        child = spawn(data_dir, env, extra)
     except OSError as error:
         why = f"and starting it failed: {error.strerror or error}"
         raise down(data_dir, path, why) from None
-    while time.monotonic() < deadline:
-        if answers(path):
-            return path
-        if child.poll() is not None:
-            deadline = min(deadline, time.monotonic() + RIVAL_WAIT_S)
-            if child.returncode and not _is_rival(log, log_from):
-                break
-        time.sleep(POLL_S)
-    if answers(path):
-        return path
-    ended = child.poll()
-    if ended is None:
-        _leave(child)
-        why = f"although one was started (process {child.pid}) {wait_s:.0f} s ago"
-    else:
-        why = f"and the one that was started ended with exit code {ended}"
-    raise down(data_dir, path, why, _tail(log, log_from))
+    try:
+        while time.monotonic() < deadline:
+            if answers(path):
+                return path
+            if child.poll() is not None:
+                if not _is_rival(log, log_from):
+                    break
+                deadline = min(deadline, time.monotonic() + RIVAL_WAIT_S)
+            time.sleep(POLL_S)
+        ended = child.poll()
+        if ended is None:
+            why = f"although process {child.pid} was started for it {wait_s:g} s ago"
+        else:
+            why = f"and the one that was started ended with exit code {ended}"
+        raise down(data_dir, path, why, _tail(log, log_from))
+    finally:
+        # It is meant to outlive us; without this Python would warn about it.
+        child.returncode = 0
 
 
 def down(data_dir: str, path: str, why: str, log_tail: str = "") -> CallFailure:
@@ -130,16 +136,7 @@ def spawn(data_dir: str, env: Mapping[str, str], extra: tuple[str, ...] = ()) ->
         )  # fmt: skip
     finally:
         os.close(log)
-    _STARTED.append(child)
     return child
-
-
-_STARTED: list[Any] = []
-"""Nodes we started. Held so that Python does not warn about children left running on purpose."""
-
-
-def _leave(child: Any) -> None:
-    child.returncode = 0 if child.returncode is None else child.returncode
 
 
 def _is_rival(log: str, log_from: int) -> bool:

@@ -58,7 +58,7 @@ class Records:
         if name == "-":
             return cls(_spooled(sys.stdin.buffer))
         try:
-            return cls(open(os.path.expanduser(name), "rb"))  # noqa: SIM115 - closed by close()
+            return cls(open(os.path.expanduser(name), "rb"))
         except OSError as error:
             raise failures.CallFailure(
                 "NOT_FOUND", f"cannot read {name}: {error.strerror or error}",

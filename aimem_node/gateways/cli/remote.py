@@ -40,7 +40,7 @@ class Remote:
             response = self._client.call(declared.name, value)
         except Failure as failure:
             raise as_call_failure(failure, key) from None
-        return codec.dumps(codec.to_json(response)).encode()
+        return str(codec.dumps(codec.to_json(response))).encode()
 
     def lines(self, operation: Mapping[str, Any], request: dict[str, Any]) -> Iterator[bytes]:
         """The items of a streaming answer as JSON texts. Raises CallFailure."""

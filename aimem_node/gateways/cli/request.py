@@ -61,8 +61,8 @@ def _pairs(prefix: str, request: dict[str, Any]) -> list[str]:
         if isinstance(value, dict) and name == "options":
             pairs.extend(_pairs("options.", value))
             continue
-        for item in value if isinstance(value, list) else [value]:
-            pairs.append(f"{quote(prefix + name)}={quote(_text(item))}")
+        items = value if isinstance(value, list) else [value]
+        pairs += [f"{quote(prefix + name)}={quote(_text(item))}" for item in items]
     return pairs
 
 

@@ -38,7 +38,7 @@ def start(rest: list[str], settings: dict[str, Any], env: Mapping[str, str]) -> 
         sys.stdout.flush()
     except failures.CallFailure as failure:
         failure.show(sys.stderr)
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - nothing may fail a session
+    except (Exception, KeyboardInterrupt) as error:
         _discard_output(error)
         failures.note(f"session-start: {type(error).__name__}: {error}")
     finally:
@@ -94,7 +94,7 @@ def _arm(settings: dict[str, Any], rest: list[str]) -> None:
         signal.signal(signal.SIGALRM, ring)
         signal.setitimer(signal.ITIMER_REAL, limit_s)
     except ValueError:
-        pass  # not in the main thread: the socket's own time-outs must do
+        return  # not in the main thread: the socket's own time-outs must do
 
 
 def _limit_s(settings: dict[str, Any], rest: list[str]) -> float:
@@ -113,10 +113,7 @@ def _limit_s(settings: dict[str, Any], rest: list[str]) -> float:
 def _disarm() -> None:
     import signal
 
-    try:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-    except ValueError:
-        pass
+    signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def _discard_output(error: BaseException) -> None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 ROW_CONTENT_LINES_MAX = 3
 WIDTH_MAX = 100
+FIRST = ("id", "name", "title", "namespace", "source_id", "relation", "target_id")
+"""What names a thing comes before what else is known of it. JSON has the names in any order."""
 CELL_CHARS_MAX = 48
 _STYLES = {"bold": "1", "dim": "2", "tag": "36", "good": "32", "warn": "33"}
 
@@ -33,7 +35,9 @@ class Look:
     def of(cls, out: TextIO) -> Look:
         """The look for a stream: colours only on a terminal, and not if NO_COLOR is set."""
         on_terminal = out.isatty()
-        colours = on_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        colours = (
+            on_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+        )
         width = min(shutil.get_terminal_size((WIDTH_MAX, 24)).columns, WIDTH_MAX)
         return cls(colours, width if on_terminal else WIDTH_MAX)
 
@@ -61,7 +65,7 @@ def answer(operation: dict[str, Any], value: Any, look: Look) -> str:
         name: said for name, said in value.items()
         if name not in (rows_name, "count", "next_cursor") and said not in ("", [], {}, None, 0)
     }  # fmt: skip
-    told = [f"{len(rows)} {rows_name}"] if rows else []
+    told = [f"{len(rows)} found"] if rows else []
     told += [f"{name.replace('_', ' ')} {_short(said)}" for name, said in rest.items()]
     lines += ["", look.paint("dim", " · ".join(told))] if told else []
     if value.get("next_cursor"):
@@ -126,14 +130,15 @@ def _content(text: str, indent: str, look: Look, whole: bool) -> list[str]:
 
 
 def _table(rows: list[dict[str, Any]], look: Look) -> list[str]:
-    names = [name for name in rows[0] if any(row.get(name) not in ("", None, [], {}) for row in rows)]
+    names = [
+        name for name in _ordered(rows[0]) if any(row.get(name) not in ("", None, [], {}) for row in rows)
+    ]
     cells = [[_cell(row.get(name)) for name in names] for row in rows]
     widths = [max(len(name), *(len(row[i]) for row in cells)) for i, name in enumerate(names)]
     head = "  ".join(name.ljust(width) for name, width in zip(names, widths, strict=True))
     lines = [look.paint("dim", head.rstrip())]
-    for row in cells:
-        lines.append("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip())
-    return lines
+    padded = ([c.ljust(w) for c, w in zip(row, widths, strict=True)] for row in cells)
+    return lines + ["  ".join(row).rstrip() for row in padded]
 
 
 def _cell(value: Any) -> str:
@@ -151,10 +156,12 @@ def _thing(value: Any, look: Look, whole: bool) -> list[str]:
 
 def _pairs(value: dict[str, Any], look: Look) -> list[str]:
     """`name  value` a line, with what is large below it. Absent and empty things are left out."""
-    shown = {name: said for name, said in value.items() if said not in ("", None, [], {})}
+    shown = {name: value[name] for name in _ordered(value) if value[name] not in ("", None, [], {})}
     small = {name: said for name, said in shown.items() if _is_small(said)}
     width = max((len(name) for name in small), default=0)
-    lines = [f"{look.paint('dim', name.ljust(width))}  {_short(said)}" for name, said in small.items()]
+    lines = [
+        f"{look.paint('dim', name.ljust(width))}  {_short(said)}" for name, said in small.items()
+    ]
     for name, said in shown.items():
         if name in small:
             continue
@@ -166,6 +173,10 @@ def _pairs(value: dict[str, Any], look: Look) -> list[str]:
         else:
             lines += _thing(said, look, whole=True)
     return lines
+
+
+def _ordered(value: dict[str, Any]) -> list[str]:
+    return [name for name in FIRST if name in value] + [name for name in value if name not in FIRST]
 
 
 def _is_small(value: Any) -> bool:
@@ -206,7 +217,9 @@ def _short(value: Any) -> str:
 
 def _outcome(write: dict[str, Any]) -> str:
     replayed = ", already done before" if write.get("replayed") else ""
-    return f"{write['outcome']}, on {write.get('acks', 0)} of {write.get('needed', 0)} disks{replayed}"
+    return (
+        f"{write['outcome']}, on {write.get('acks', 0)} of {write.get('needed', 0)} disks{replayed}"
+    )
 
 
 def _moment(value: Any) -> str:

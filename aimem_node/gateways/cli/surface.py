@@ -34,17 +34,6 @@ def find(surface: dict[str, Any], word: str) -> dict[str, Any] | None:
     return found
 
 
-def default_of(field: dict[str, Any]) -> Any:
-    """A field's default as a value. The contract writes defaults as JSON literals."""
-    default = field.get("default")
-    if not isinstance(default, str) or not default:
-        return default
-    try:
-        return json.loads(default)
-    except ValueError:
-        return default
-
-
 def flag_of(field: dict[str, Any]) -> str:
     """The long flag of a field: `--ttl-secs` for `ttl_secs`."""
     return "--" + str(field["name"]).replace("_", "-")

@@ -11,17 +11,28 @@ import time
 from collections.abc import Coroutine
 from typing import Any
 
-from aimem_node.gateways.demo import conversation, own_node, screen, story
-from aimem_node.gateways.demo.tool import ToolError
-
 SECONDS_MAX = 60.0
 """Promised in the README; a machine that cannot keep it is told so instead of hanging."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+INTERRUPTED = 130
+
+
 def main() -> int:
     """Tell the story; 0 when every promise in it was kept, 130 when interrupted, else 1."""
+    try:
+        return _tell()
+    except KeyboardInterrupt:
+        print("demo: interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _tell() -> int:
+    # Here, so that Ctrl-C while the MCP client loads is as quiet as later on.
+    from aimem_node.gateways.demo import conversation, own_node, screen, story
+
     out = screen.standard()
     try:
         found, path, is_sample = conversation.here()
@@ -30,7 +41,7 @@ def main() -> int:
         return 2
     source = "the sample that ships with aimem" if is_sample else f"from {path.name}"
     began = time.monotonic()
-    out.line(("aimem", screen.Tone.STRONG), "  memory for AI agents that outlives them", indent=1)
+    out.line(("aimem", screen.Tone.STRONG), "  one memory for all your AI tools", indent=1)
     failure = ""
     with own_node.OwnNode("aimem-demo-") as node:
         try:
@@ -40,15 +51,12 @@ def main() -> int:
         except TimeoutError:
             failure = f"not done within {SECONDS_MAX:.0f} s"
         except Exception as error:
-            failure = _reason(error)
+            failure = f"{_reason(error)}\nThe node's last words:\n{node.last_words()}"
         for each in SIGNALS:
             signal.signal(each, signal.SIG_IGN)
-        words = node.last_words() if failure not in {"", "interrupted"} else ""
     if failure:
-        print(f"demo: {failure}; everything it made is removed", file=sys.stderr)
-        if words:
-            print(f"the node's last words:\n{words}", file=sys.stderr)
-        return 130 if failure == "interrupted" else 1
+        print(f"demo: {failure}\nEverything it made is removed.", file=sys.stderr)
+        return INTERRUPTED if failure == "interrupted" else 1
     story.farewell(out, node.home, time.monotonic() - began)
     return 0
 
@@ -72,9 +80,8 @@ def _reason(error: BaseException) -> str:
     """What to tell the reader: the first plain cause inside a group of them."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    if isinstance(error, ToolError | own_node.NodeError | story.DemoError):
-        return str(error)
-    return f"{type(error).__name__}: {error}"
+    own = type(error).__module__.startswith("aimem_node.")
+    return str(error) if own else f"{type(error).__name__}: {error}"
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ LOG_LINES_SHOWN = 12
 
 
 class NodeError(Exception):
-    """The node ended or did not answer in time; carries the last lines it wrote."""
+    """The node ended, or did not answer in time; `last_words` may say why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class OwnNode:
     def answers(self) -> bool:
         """Ask for its health once. NodeError when its process has ended."""
         if not self.running:
-            raise NodeError(f"the node ended before it answered:\n{self.last_words()}")
+            raise NodeError("the node ended before it answered")
         try:
             status, _, _ = ask_http(self.socket("http"), "GET", "/api/v1/health", timeout_s=1.0)
         except Exception:
@@ -144,8 +144,7 @@ class OwnNode:
 
     def _check_patience(self, started: float) -> None:
         if time.monotonic() - started > START_SECONDS_MAX:
-            words = self.last_words()
-            raise NodeError(f"the node did not answer within {START_SECONDS_MAX:.0f} s:\n{words}")
+            raise NodeError(f"the node did not answer within {START_SECONDS_MAX:.0f} s")
 
     def last_words(self) -> str:
         """The last lines the node wrote, for an error message."""

@@ -132,12 +132,12 @@ async def share(screen: Screen, first: Tool, second: Tool, intake: Intake) -> No
         "It is shared, and forgets nothing", (f"{FIRST_TOOL} and {SECOND_TOOL}", Tone.PLAIN)
     )
     memory_id, turn = changed_turn(intake)
-    addition = f"{turn.text} [checked {datetime.now(UTC):%-d %b %Y}: still so]"
+    addition = f"[{datetime.now(UTC):%-d %b %Y}: checked, still so] {turn.text}"
     await first.call("update", id=memory_id, content=addition, agent_id=FIRST_TOOL)
     seen = await second.call("get", id=memory_id)
     if seen["memory"]["content"] != addition:
         raise DemoError(f"{SECOND_TOOL} does not see what {FIRST_TOOL} wrote")
-    screen.line(f"{FIRST_TOOL} amended a memory; {SECOND_TOOL} asks for its history:")
+    screen.line(f"{FIRST_TOOL} amended a memory; {SECOND_TOOL} sees it, and its history:")
     versions = (await second.call("history", id=memory_id))["versions"]
     for version in versions[:VERSIONS_SHOWN]:
         show_version(screen, version)

@@ -30,11 +30,15 @@ class Tool:
 
     name: str
     client: Client
+    tables: frozenset[str] = frozenset()
+    """Operations that answer with a table for an agent to read unless JSON is asked for."""
     waited_ms: dict[str, list[float]] = field(default_factory=dict)
     """Per operation, from call to answer, as the tool felt it."""
 
     async def call(self, operation: str, **arguments: Any) -> Mapping[str, Any]:
         """Call `memory_<operation>` and give its answer; ToolError when it is an error."""
+        if operation in self.tables:
+            arguments["format"] = "json"
         started = time.perf_counter()
         answer = await self.client.call_tool(
             f"memory_{operation}", arguments, read_timeout_seconds=CALL_SECONDS_MAX
@@ -56,7 +60,14 @@ async def connected(node: OwnNode, name: str, *, profile: str | None = None) -> 
         transport = stdio_client(bridge, errlog=errors)
         info = Implementation(name=name, version="1")
         async with Client(transport, client_info=info, cache=None) as client:
-            yield Tool(name, client)
+            yield Tool(name, client, await _tables(client))
+
+
+async def _tables(client: Client) -> frozenset[str]:
+    """The operations whose tools take a format, as the node lists them."""
+    listed = (await client.list_tools()).tools
+    taking = [tool.name for tool in listed if "format" in tool.input_schema.get("properties", {})]
+    return frozenset(name.removeprefix("memory_") for name in taking)
 
 
 def _errors(home: Path) -> Path:

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -108,7 +109,7 @@ def test_chunks_arrive_whole_wherever_the_wire_cuts_them(
     framed = b"".join(b"%X;x=y\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks)
     said = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + framed + b"0\r\nT: 1\r\n\r\n"
     edges = [0, *sorted({cut for cut in cuts if 0 < cut < len(said)}), len(said)]
-    parts = [said[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    parts = [said[start:end] for start, end in pairwise(edges)]
     with peer(tmp_path_factory.mktemp("w") / "s", saying(*parts)) as path:
         assert wire_http.request(path, "GET", "/")[2] == b"".join(chunks)
 
@@ -192,9 +193,7 @@ def test_an_answer_that_is_cut_or_wrong_is_an_indefinite_failure(
     assert not caught.value.definite
 
 
-def test_a_line_that_never_ends_is_cut_off(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_line_that_never_ends_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wire_http, "LINE_BYTES_MAX", 1000)
     with (
         peer(tmp_path / "s", saying(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 2000)) as path,

@@ -16,7 +16,7 @@ class FakeDispatch:
     def __init__(self) -> None:
         self.calls: list[tuple[str, Any, Credentials]] = []
         self.answers: dict[str, Any] = {}
-        """By operation: a response, an exception, a function of the request, or a list for a stream."""
+        """By operation: a response, an exception, a function of the request, a list to stream."""
         self.cancelled: list[str] = []
         self.entered = asyncio.Event()
         self.cancelling = asyncio.Event()

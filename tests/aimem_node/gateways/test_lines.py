@@ -24,7 +24,12 @@ async def rest(lines: LineReader) -> list[bytes]:
 
 def test_lines_do_not_depend_on_how_they_were_cut(run) -> None:
     async def body() -> None:
-        assert await rest(reader_of(b"on", b"e\ntwo\n\nthr", b"ee\n")) == [b"one", b"two", b"", b"three"]
+        assert await rest(reader_of(b"on", b"e\ntwo\n\nthr", b"ee\n")) == [
+            b"one",
+            b"two",
+            b"",
+            b"three",
+        ]
 
     run(body())
 

@@ -181,9 +181,10 @@ def test_a_crash_while_making_it_leaves_nothing_half_made(
     def broken(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    with monkeypatch.context() as patched, pytest.raises(Failure, match="No space left"):
+    with monkeypatch.context() as patched:
         patched.setattr(identities, "_sync", broken)
-        Identity.load_or_create(str(tmp_path), SystemChance())
+        with pytest.raises(Failure, match="No space left"):
+            Identity.load_or_create(str(tmp_path), SystemChance())
     assert list(tmp_path.iterdir()) == []
     assert Identity.load_or_create(str(tmp_path), SystemChance()).node_id
 

@@ -84,7 +84,7 @@ def test_a_file_that_breaks_while_running_leaves_the_last_good_list_in_force(
 
 
 @pytest.mark.parametrize("name", ["pins.txt", "tokens.txt"])
-def test_a_file_that_is_broken_at_the_start_refuses_to_start(
+def test_a_malformed_list_never_becomes_an_empty_one(
     home: str, clock: HandClock, name: str
 ) -> None:
     Path(home, "access").mkdir()
@@ -93,9 +93,7 @@ def test_a_file_that_is_broken_at_the_start_refuses_to_start(
         Access(home, clock)
 
 
-def test_a_list_that_another_user_could_write_refuses_to_start(
-    home: str, clock: HandClock
-) -> None:
+def test_a_list_that_another_user_could_write_refuses_to_start(home: str, clock: HandClock) -> None:
     create_token(home, "ci", Role.READER)
     os.chmod(Path(home, "access", "tokens.txt"), 0o620)
     with pytest.raises(Failure, match="another user") as caught:
@@ -139,9 +137,7 @@ def test_the_files_are_not_even_looked_at_more_often_than_promised(
     assert len(looks) == 4
 
 
-def test_a_token_is_found_by_its_text_and_kept_only_as_a_hash(
-    home: str, clock: HandClock
-) -> None:
+def test_a_token_is_found_by_its_text_and_kept_only_as_a_hash(home: str, clock: HandClock) -> None:
     bearer = create_token(home, "ci", Role.WRITER, "ai:*", expires_us=99)
     found = Access(home, clock).current()
     token = found.token(bearer)

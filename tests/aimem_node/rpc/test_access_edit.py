@@ -125,9 +125,10 @@ def test_a_failure_to_write_is_told_and_leaves_the_old_list(
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    with monkeypatch.context() as patched, pytest.raises(Failure) as caught:
+    with monkeypatch.context() as patched:
         patched.setattr(access_edit.os, "fsync", full)
-        create_token(home, "job", Role.READER)
+        with pytest.raises(Failure) as caught:
+            create_token(home, "job", Role.READER)
     assert caught.value.code is Code.STORAGE
     assert [token.name for token in read_access(home).tokens.values()] == ["ci"]
 

@@ -45,8 +45,7 @@ def test_two_fingerprints_of_one_name_stand_side_by_side_during_a_rotation() -> 
 
 def test_tokens_are_read_with_their_pattern_and_end() -> None:
     content = (
-        f"ci sha256:{A} writer ai:ci-* never\n"
-        f"job sha256:{B} reader * 2027-01-31T02:00:00.5+02:00\n"
+        f"ci sha256:{A} writer ai:ci-* never\njob sha256:{B} reader * 2027-01-31T02:00:00.5+02:00\n"
     ).encode()
     assert parse_tokens(content) == {
         A: Token("ci", A, Role.WRITER, "ai:ci-*", None, 1),
@@ -129,10 +128,12 @@ def test_a_file_of_unreasonable_size_is_refused() -> None:
 @given(st.binary(max_size=400))
 def test_no_bytes_make_the_parsers_fail_in_any_other_way(content: bytes) -> None:
     for parse in (parse_pins, parse_tokens):
+        path = ""
         try:
             parse(content)
         except Failure as failure:
-            assert re.fullmatch(r"access/\w+\.txt:[1-9]\d*", failure.path)
+            path = failure.path
+        assert re.fullmatch(r"(access/\w+\.txt:[1-9]\d*)?", path)
 
 
 pin_words = st.sampled_from(
@@ -158,9 +159,7 @@ def test_what_is_accepted_says_the_same_as_its_lines_one_by_one(lines: list[str]
 
 @given(digests, names, roles)
 def test_a_pin_that_is_written_reads_back(digest: str, name: str, role: Role) -> None:
-    assert parse_pins(format_pin(digest, name, role).encode())[digest] == Pin(
-        digest, name, role, 1
-    )
+    assert parse_pins(format_pin(digest, name, role).encode())[digest] == Pin(digest, name, role, 1)
 
 
 @given(digests, names, roles, st.none() | st.integers(0, 4_000_000_000_000_000))

@@ -7,6 +7,7 @@ and the large store comes last because everything after it would be measured bes
 import argparse
 import asyncio
 import json
+import signal
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Sequence
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from aimem_node.gateways.demo import conversation
-from aimem_node.gateways.demo.own_node import OwnNode
+from aimem_node.gateways.demo.own_node import NodeError, OwnNode
 from aimem_node.gateways.operator.bench import calls, crowd, machine, programs, report
 from aimem_node.gateways.operator.bench.figures import Figure
 from aimem_node.gateways.operator.bench.stage import Stage
@@ -51,6 +52,12 @@ MEASURES = (
 
 class BenchError(Exception):
     """The bench cannot be run as asked."""
+
+
+REFUSALS = (
+    BenchError, conversation.ConversationError, report.DocError, NodeError, programs.ProgramError,
+)  # fmt: skip
+"""Ends that deserve a sentence and no traceback."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +98,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments(parser)
     asked = parser.parse_args(argv)
     options = Options(**{**vars(asked), "only": tuple(asked.only)})
+    for each in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.default_int_handler)  # so that the node is ended with us
     try:
         result = run(options)
-    except (BenchError, conversation.ConversationError, report.DocError) as error:
+    except REFUSALS as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("bench: interrupted", file=sys.stderr)
+        return 130
     return 0 if result["met"] else 1
 
 

@@ -1,4 +1,4 @@
-"""The demo's own parts; its whole run is proved by `make demo` itself, which fails when it lies."""
+"""Which questions are asked, and how honestly the answers are judged."""
 
 import io
 
@@ -25,5 +25,3 @@ def test_a_miss_is_printed_as_a_miss() -> None:
     out = io.StringIO()
     Screen(out, {}).line(*asking.verdict(recalled))
     assert "✗ not among the first 1" in out.getvalue()
-
-

@@ -1,4 +1,4 @@
-"""The demo's own parts; its whole run is proved by `make demo` itself, which fails when it lies."""
+"""The shipped sample, and files in the shape of the data set with all their slips."""
 
 import json
 from pathlib import Path
@@ -93,5 +93,3 @@ def test_a_named_file_wins_and_must_exist_and_the_sample_is_the_last_resort(tmp_
     assert conversation.find({conversation.DATA_ENV: str(mine)}, tmp_path) == (mine, False)
     with pytest.raises(ConversationError, match="not a file"):
         conversation.find({conversation.DATA_ENV: str(tmp_path / "gone.json")}, tmp_path)
-
-

@@ -1,4 +1,4 @@
-"""The demo's own parts; its whole run is proved by `make demo` itself, which fails when it lies."""
+"""Taking a conversation in from a node that is shot half-way."""
 
 import asyncio
 from collections.abc import Mapping
@@ -55,5 +55,3 @@ def test_turns_without_an_answer_are_sent_again_and_none_is_kept_twice() -> None
     assert taking.replayed == in_flight
     assert len(tool.by_key) == len(SAMPLE.turns)
     assert sorted(taking.ids) == sorted(turn.turn_id for turn in SAMPLE.turns)
-
-

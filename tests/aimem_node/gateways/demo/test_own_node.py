@@ -1,13 +1,11 @@
-"""The demo's own parts; its whole run is proved by `make demo` itself, which fails when it lies."""
+"""A node of our own, and that nothing stays of it."""
 
 import subprocess
 import sys
 
 import pytest
 
-from aimem_node.gateways.demo import conversation, own_node
-
-SAMPLE = conversation.load(conversation.SAMPLE)[0]
+from aimem_node.gateways.demo import own_node
 
 
 def test_a_home_is_removed_with_whatever_was_started_in_it() -> None:
@@ -28,5 +26,3 @@ def test_a_node_that_ends_at_once_is_reported_with_its_last_words(
         node.spawn()
         with pytest.raises(own_node.NodeError, match="ended before it answered"):
             node.await_answer()
-
-

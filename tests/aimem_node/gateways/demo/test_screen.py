@@ -1,11 +1,8 @@
-"""The demo's own parts; its whole run is proved by `make demo` itself, which fails when it lies."""
+"""What is printed, at a terminal and into a pipe."""
 
 import io
 
-from aimem_node.gateways.demo import conversation
 from aimem_node.gateways.demo.screen import Screen, Tone
-
-SAMPLE = conversation.load(conversation.SAMPLE)[0]
 
 
 def test_in_a_pipe_the_screen_prints_plain_lines_of_bounded_width() -> None:
@@ -18,5 +15,3 @@ def test_in_a_pipe_the_screen_prints_plain_lines_of_bounded_width() -> None:
     assert "\x1b" not in line
     assert len(line) <= 100
     assert line.endswith("…")
-
-

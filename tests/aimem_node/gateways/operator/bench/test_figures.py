@@ -1,11 +1,6 @@
-"""The bench's arithmetic and its report. What it measures is proved by running it."""
+"""The bench's arithmetic."""
 
-
-
-from aimem_node.gateways.demo import conversation
 from aimem_node.gateways.operator.bench.figures import Figure, Spread, percentile
-
-SAMPLE = conversation.load(conversation.SAMPLE)
 
 
 def test_a_percentile_is_a_value_that_was_measured() -> None:
@@ -31,5 +26,3 @@ def test_a_goal_is_met_missed_or_absent() -> None:
     assert Figure("a", 5.1, "ms", 5.0).met is False
     assert Figure("a", 5.1, "ms").met is None
     assert Figure("a", 999, "memories", 1000, "exactly").met is False
-
-

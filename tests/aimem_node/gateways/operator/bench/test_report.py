@@ -1,4 +1,4 @@
-"""The bench's arithmetic and its report. What it measures is proved by running it."""
+"""The table and the page that the figures go to."""
 
 from pathlib import Path
 
@@ -7,8 +7,6 @@ import pytest
 from aimem_node.gateways.demo import conversation
 from aimem_node.gateways.operator.bench import report, runner
 from aimem_node.gateways.operator.bench.figures import Figure, timed
-
-SAMPLE = conversation.load(conversation.SAMPLE)
 
 
 def test_a_missed_goal_cannot_be_overlooked_in_the_table() -> None:
@@ -51,5 +49,3 @@ def test_a_page_without_the_marks_is_refused_and_left_alone(tmp_path: Path) -> N
 def test_the_page_of_this_project_can_take_the_figures() -> None:
     page = conversation.project_root() / runner.DOC
     assert "figures" in report.replaced(page.read_text(encoding="utf-8"), "figures")
-
-

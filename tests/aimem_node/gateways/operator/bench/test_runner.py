@@ -1,14 +1,11 @@
-"""The bench's arithmetic and its report. What it measures is proved by running it."""
+"""What is measured, in which order, and what is refused before anything starts."""
 
 from pathlib import Path
 
 import pytest
 
-from aimem_node.gateways.demo import conversation
 from aimem_node.gateways.operator.bench import runner
 from aimem_node.gateways.operator.bench.runner import BenchError, Options
-
-SAMPLE = conversation.load(conversation.SAMPLE)
 
 
 def test_a_quick_run_leaves_the_large_store_out_and_only_takes_what_is_named() -> None:
@@ -34,5 +31,3 @@ def test_an_existing_store_is_not_measured(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match="not an empty directory"):
         runner.place(tmp_path)
     assert runner.place(tmp_path / "new").is_dir()
-
-

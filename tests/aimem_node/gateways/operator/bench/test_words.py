@@ -1,6 +1,4 @@
-"""The bench's arithmetic and its report. What it measures is proved by running it."""
-
-
+"""The text that is measured with."""
 
 from aimem_node.gateways.demo import conversation
 from aimem_node.gateways.operator.bench.words import Words
@@ -21,5 +19,3 @@ def test_frequent_queries_hold_nothing_but_frequent_words() -> None:
     frequent = set(words.frequent)
     assert all(set(query.split()) <= frequent for query in words.frequent_queries(20))
     assert len(words.pairs(10)) == 10
-
-

@@ -1,0 +1,136 @@
+"""Start, stop and look at the node of one directory.
+
+All three say what is, rather than fail, when there is nothing to do: starting a running node
+and stopping a stopped one succeed.
+"""
+
+import os
+import signal
+import sys
+import time
+from typing import Any
+
+from aimem_node import places
+from aimem_node.gateways.cli import failures, node, showing
+from aimem_node.gateways.operator import calling
+
+NOT_RUNNING = 3
+"""What `status` exits with, as service managers expect of it."""
+STATUS_WAIT_S = 10.0
+POLL_S = 0.02
+
+
+def start(data_dir: str, extra: tuple[str, ...], wait_s: float) -> dict[str, Any]:
+    """Start a node in the background and wait until it answers."""
+    if calling.is_running(data_dir):
+        return {"started": False, "running": True} | _where(data_dir)
+    node.start(data_dir, os.environ, wait_s, extra)
+    return {"started": True, "running": True} | _where(data_dir)
+
+
+def stop(data_dir: str, wait_s: float) -> dict[str, Any]:
+    """Ask the node to end and wait until it has. Raises CallFailure if it does not."""
+    pid = running_pid(data_dir)
+    if pid is None:
+        return {"stopped": False, "running": False, "data_dir": data_dir}
+    try:
+        os.kill(pid, signal.SIGTERM)
+    except PermissionError:
+        raise failures.CallFailure(
+            "PERMISSION_DENIED", f"process {pid} belongs to another user",
+            next_step="Stop it as that user.",
+        ) from None  # fmt: skip
+    except ProcessLookupError:
+        pass
+    deadline = time.monotonic() + wait_s
+    while time.monotonic() < deadline:
+        if not calling.is_alive(pid):
+            return {"stopped": True, "running": False, "pid": pid, "data_dir": data_dir}
+        time.sleep(POLL_S)
+    raise failures.CallFailure(
+        "DEADLINE", f"process {pid} has not ended within {wait_s:g} s",
+        next_step=f"Wait longer with --timeout, or end it with: kill -9 {pid} "
+        "(nothing acknowledged is lost).",
+        definite=False,
+    )  # fmt: skip
+
+
+def running_pid(data_dir: str) -> int | None:
+    """The node's process, or None if none runs.
+
+    A running node says it itself. The pid file counts only while the directory is locked, since
+    a number in a file may by now belong to anybody.
+    """
+    if calling.is_running(data_dir):
+        try:
+            pid = int(calling.ask(data_dir, "health", {}, STATUS_WAIT_S).get("pid") or 0)
+        except failures.CallFailure:
+            pid = 0
+        if pid:
+            return pid
+    return calling.pid_of(data_dir) if calling.lock_is_held(data_dir) else None
+
+
+def status(data_dir: str) -> dict[str, Any]:
+    """Everything the node says about itself, or that none runs."""
+    if not calling.is_running(data_dir):
+        held = calling.lock_is_held(data_dir)
+        why = "a process has the directory open but does not answer" if held else "no node runs"
+        return {"running": False, "data_dir": data_dir, "reason": why}
+    said = calling.ask(data_dir, "node-status", {}, STATUS_WAIT_S)
+    health = calling.ask(data_dir, "health", {}, STATUS_WAIT_S)
+    known = {"pid": health.get("pid"), "uptime_secs": health.get("uptime_secs")}
+    return {"running": True} | said | known | {"log": places.log_path(data_dir)}
+
+
+def show_status(said: dict[str, Any]) -> str:
+    """The status for people."""
+    look = showing.Look.of(sys.stdout)
+    if not said["running"]:
+        state = look.paint("warn", "not running")
+        return (
+            f"aimem-node: {state} ({said['reason']} for {said['data_dir']})\n"
+            f"next: aimem-node start --data-dir {said['data_dir']}\n"
+        )
+    state = str(said.get("state") or "serving")
+    good = "good" if state == "serving" else "warn"
+    lines = [f"aimem-node: {look.paint(good, state)} (process {said.get('pid')})"]
+    if said.get("reason"):
+        lines.append(f"reason: {said['reason']}")
+    facts = {
+        "node": said.get("node_id"), "version": said.get("version"),
+        "up for": _duration(int(said.get("uptime_secs") or 0)), "data": said.get("data_dir"),
+        "store": _size(said.get("db_size_bytes")), "its log": _size(said.get("wal_size_bytes")),
+        "disk free": _size(said.get("disk_free_bytes")),
+        "memory": _size(said.get("resident_bytes")), "digest": str(said.get("digest"))[:16] + "…",
+        "log": said.get("log"),
+    }  # fmt: skip
+    lines += [f"  {name.ljust(10)}{showing.plain(value)}" for name, value in facts.items()]
+    lines += [
+        f"  {'listening'.ljust(10)}{showing.plain(one)}" for one in said.get("listening") or []
+    ]
+    for origin in said.get("origins") or []:
+        lines.append(f"  {'ops'.ljust(10)}{origin.get('have')} of {origin.get('origin')}")
+    return "\n".join(lines) + "\n"
+
+
+def _where(data_dir: str) -> dict[str, Any]:
+    pid = running_pid(data_dir)
+    return {"pid": pid, "data_dir": data_dir, "log": places.log_path(data_dir)}
+
+
+def _duration(seconds: int) -> str:
+    days, rest = divmod(seconds, 86_400)
+    hours, rest = divmod(rest, 3600)
+    minutes, secs = divmod(rest, 60)
+    parts = [(days, "d"), (hours, "h"), (minutes, "min"), (secs, "s")]
+    return " ".join([f"{number} {unit}" for number, unit in parts if number][:2]) or "0 s"
+
+
+def _size(count: Any) -> str:
+    size = float(count or 0)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    raise AssertionError("the last unit takes every size")

@@ -1,0 +1,119 @@
+"""Whether the store is what its log says it is.
+
+The log is the truth, so the deep check folds all of it again, into memory, and compares. It needs
+no second store and changes nothing; a problem is a sentence, and an empty list is the good news.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from aimem_node.store.projection import link_of, memory_of
+from aimem_node.store.view import View
+from aimem_sync.digest import Digest, bucket_of, record_hash
+from aimem_sync.display import display
+from aimem_sync.faults import PeerFault
+from aimem_sync.log import Head, admit
+from aimem_sync.merge import apply
+from aimem_sync.op import Origin
+from aimem_sync.state import RecordState
+
+OPS_PER_PAGE: Final = 500
+RECORDS_PER_PAGE: Final = 500
+PROBLEMS_MAX: Final = 100
+"""More would tell nobody more: the file is damaged."""
+
+
+@dataclass(slots=True)
+class Verified:
+    """What a check has found."""
+
+    ops: int = 0
+    records: int = 0
+    digest: str = ""
+    "Root of the digest, in hex: equal on nodes that have seen the same ops."
+    problems: list[str] = field(default_factory=list)
+
+
+def verify(view: View, *, deep: bool) -> Verified:
+    """Check pages, chains, records, digest and what is made of them; `deep`: fold the log too."""
+    found = Verified()
+    problems = _problems(view, found, deep=deep)
+    for problem in problems:
+        found.problems.append(problem)
+        if len(found.problems) == PROBLEMS_MAX:
+            found.problems.append("... and more")
+            break
+    found.digest = view.digest().root().hex()
+    return found
+
+
+def _problems(view: View, found: Verified, *, deep: bool) -> Iterator[str]:
+    yield from view.page_problems(PROBLEMS_MAX)
+    for origin, have in view.have():
+        yield from _chain(view, found, origin, have)
+    yield from _records(view, found)
+    if deep:
+        yield from _folded(view)
+
+
+def _chain(view: View, found: Verified, origin: Origin, have: int) -> Iterator[str]:
+    head = Head()
+    while head.seq < have:
+        page = view.ops_of_origin(origin, head.seq, OPS_PER_PAGE)
+        if not page:
+            yield f"the log of {origin} ends at {head.seq} and should reach {have}"
+            return
+        for placed in page:
+            try:
+                head = admit(head, placed.op)
+            except PeerFault as fault:
+                yield f"the log of {origin} is broken at {placed.op.seq}: {fault}"
+                return
+        found.ops += len(page)
+    if head != view.head(origin):
+        yield f"the log of {origin} ends in another op than the one noted"
+
+
+def _records(view: View, found: Verified) -> Iterator[str]:
+    """The records against their hashes, the digest and the rows made from them."""
+    digest = Digest()
+    after = ""
+    while page := view.records_after(after, RECORDS_PER_PAGE):
+        after = page[-1].state.record_id
+        found.records += len(page)
+        for kept in page:
+            state = kept.state
+            name = state.record_id
+            if record_hash(state) != kept.hash:
+                yield f"record {name} does not match its hash"
+            digest = digest.add(bucket_of(name), kept.hash)
+            shown = display(state)
+            if memory_of(shown, kept.rid, kept.born_lamport, kept.born_id) != view.memory(name):
+                yield f"the row of memory {name} is not what its record says"
+            if link_of(shown, kept.born_lamport) != view.link(name):
+                yield f"the row of link {name} is not what its record says"
+    for bucket in digest.differing(view.digest()):
+        yield f"bucket {bucket} of the digest is not the sum of its records"
+
+
+def _folded(view: View) -> Iterator[str]:
+    """The whole log, folded from nothing, against the records."""
+    states: dict[str, RecordState] = {}
+    pos = 0
+    while page := view.ops_after(pos, OPS_PER_PAGE):
+        pos = page[-1].pos
+        for placed in page:
+            op = placed.op
+            states[op.record_id] = apply(states.get(op.record_id), op)
+    for record_id, state in states.items():
+        if record_hash(state) != record_hash(view.state(record_id)):
+            yield f"record {record_id} is not what the log folds to"
+    after = ""
+    while rows := view.records_after(after, RECORDS_PER_PAGE):
+        after = rows[-1].state.record_id
+        for kept in rows:
+            if kept.state.record_id not in states:
+                yield f"record {kept.state.record_id} is in no op of the log"

@@ -1,0 +1,78 @@
+"""Settings: who wins, and what stops a node."""
+
+from pathlib import Path
+
+import pytest
+
+from aimem_node.config import Settings, load, settings_markdown
+from aimem_node.contract.errors import Code, Failure
+
+
+def env(tmp_path: Path, **more: str) -> dict[str, str]:
+    return {"AIMEM_DATA_DIR": str(tmp_path), **more}
+
+
+def refused(given: dict, environment: dict[str, str]) -> Failure:
+    with pytest.raises(Failure) as caught:
+        load(given, environment)
+    assert caught.value.code == Code.INVALID_ARGUMENT
+    assert caught.value.next
+    return caught.value
+
+
+def test_a_later_source_wins(tmp_path: Path) -> None:
+    (tmp_path / "aimem.toml").write_text('readers = 2\nlog_level = "debug"\nhttp_open = true\n')
+    settings = load({"readers": "6"}, env(tmp_path, AIMEM_READERS="5", AIMEM_LOG_LEVEL="error"))
+    assert (settings.readers, settings.log_level, settings.http_open) == (6, "error", True)
+
+
+def test_without_any_source_a_node_listens_on_no_network(tmp_path: Path) -> None:
+    settings = load({}, env(tmp_path))
+    assert (settings.http, settings.grpc, settings.http_open) == ("", "", False)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("http", "0.0.0.0:9077"),
+        ("http", "192.168.1.5:9077"),
+        ("http", "localhost"),
+        ("grpc", "somewhere:http"),
+        ("grpc", ":99999"),
+        ("log_level", "loud"),
+        ("readers", "many"),
+        ("readers", "0"),
+        ("http_open", "perhaps"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_refused_by_name(
+    tmp_path: Path, name: str, value: str
+) -> None:
+    assert refused({name: value}, env(tmp_path)).path == name
+
+
+def test_plaintext_beyond_loopback_is_refused_whatever_else_is_set(tmp_path: Path) -> None:
+    failure = refused({"http": "0.0.0.0:1", "http_open": True}, env(tmp_path))
+    assert "plaintext" in failure.message
+
+
+def test_an_unknown_setting_is_refused_with_the_known_ones(tmp_path: Path) -> None:
+    (tmp_path / "aimem.toml").write_text("reader = 2\n")
+    failure = refused({}, env(tmp_path))
+    assert "reader" in failure.message
+    assert "readers" in failure.next
+
+
+def test_a_broken_settings_file_names_the_line(tmp_path: Path) -> None:
+    (tmp_path / "aimem.toml").write_text("readers = \n")
+    assert "line 1" in refused({}, env(tmp_path)).message
+
+
+def test_a_named_settings_file_must_exist(tmp_path: Path) -> None:
+    assert "no settings file" in refused({"config": str(tmp_path / "none")}, env(tmp_path)).message
+
+
+def test_every_setting_is_documented() -> None:
+    text = settings_markdown()
+    for name in Settings.__dataclass_fields__:
+        assert f"`{name}`" in text
