@@ -191,10 +191,15 @@ async def look(run: Run, wishes: dict[str, Wish]) -> Evidence:
     problems = list(verified.problems)
     if not verified.ok and not problems:
         problems.append("verify says that something is wrong, and not what")
-    if len(after) != len(found):
-        problems.append(f"{len(found)} memories before the retries, {len(after)} after them")
     return Evidence(
-        wishes, run.answers, replays, run.refused, tuple(found), tuple(run.kills), tuple(problems)
+        wishes=wishes,
+        answers=run.answers,
+        replays=replays,
+        refused=run.refused,
+        found=tuple(found),
+        kills=tuple(run.kills),
+        there_after_replays=len(after),
+        problems=tuple(problems),
     )
 
 

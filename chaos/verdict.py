@@ -65,6 +65,8 @@ class Evidence:
     """Keys that the node refused for good, with its words."""
     found: tuple[Found, ...]
     kills: tuple[Kill, ...]
+    there_after_replays: int
+    """Memories that were there once every acknowledged store had been sent once more."""
     problems: tuple[str, ...]
     """What the node's own deep verification had to say."""
 
@@ -136,10 +138,16 @@ def _contradicted(seen: Evidence) -> tuple[str, ...]:
     for key, again in seen.replays.items():
         first = seen.answers[key]
         if (again.record_id, again.write_ids) != (first.record_id, first.write_ids):
-            broken.append(f"{key}: first {first.record_id}, then {again.record_id}")
+            broken.append(f"{key}: first {_named(first)}, then {_named(again)}")
         elif not again.replayed:
             broken.append(f"{key}: done once more")
+    if seen.there_after_replays != len(seen.found):
+        broken.append(f"{len(seen.found)} memories before, {seen.there_after_replays} after it")
     return tuple(broken)
+
+
+def _named(answer: Answer) -> str:
+    return f"{answer.record_id} by {', '.join(answer.write_ids) or 'no op'}"
 
 
 def _idle(seen: Evidence) -> tuple[str, ...]:

@@ -287,7 +287,7 @@ def _kind_of(item: Any) -> str:
     if isinstance(item, bool):
         return "true" if item else "false"
     if isinstance(item, (int, float)):
-        return f"the number {item!r:.40}"
+        return f"the number {item!r}" if abs(item) < 1e15 else "a very large number"
     names = {str: "text", list: "a list", tuple: "a list", type(None): "null"}
     return names.get(type(item)) or ("an object" if isinstance(item, dict) else "that")
 

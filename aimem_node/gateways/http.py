@@ -8,7 +8,7 @@ of the contract. What is not an operation, and so is written out, is what a serv
 import asyncio
 import contextlib
 import functools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +36,7 @@ from aimem_node.gateways.refusals import (
     no_such_path,
     stranger_at_the_door,
 )
+from aimem_node.version import VERSION
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _METRICS_PATHS = frozenset({"/metrics", "/api/v1/metrics"})
@@ -49,7 +50,7 @@ class Extras:
     """The node's metrics in the Prometheus text format."""
     admit: Callable[[Credentials], object] | None = None
     """Raises Failure for a caller that may not come in. Asked for what is not an operation."""
-    version: str = ""
+    version: str = VERSION
     """Of the node, as MCP tells it."""
     sdk: McpSdk | None = None
     """The MCP SDK's one import, when it is shared with the MCP socket."""
@@ -131,6 +132,10 @@ class HttpGateway:
         self, found: Found, scope: Scope, receive: Receive, send: Send, peer: Peer
     ) -> None:
         headers = Headers(scope=scope)
+        if found.operation.streaming and scope["method"] == "HEAD":
+            # A head without a body would follow the stream for ever to say nothing.
+            await no_such_method("HEAD", scope["path"], (found.rule.method,))(scope, receive, send)
+            return
         try:
             credentials = credentials_of(headers, peer)
             body = await read_body(receive, headers)
@@ -182,7 +187,11 @@ class HttpGateway:
         async def refuse(failure: Failure) -> None:
             await failure_response(failure)(scope, receive, send)
 
-        items: AsyncIterator[Any] = self._dispatch.stream(operation.name, request, credentials)
+        try:
+            items = self._dispatch.stream(operation.name, request, credentials)
+        except Exception as fault:
+            await refuse(as_failure(fault, operation.name))
+            return
         dialect = sse.dialect_for(headers.get("accept", ""))
         streaming = sse.Streaming(operation.name, items, dialect)
         await streaming.send(send, self._left_or_closing(receive), refuse)

@@ -18,6 +18,7 @@ from aimem_node.gateways import listeners
 from aimem_node.gateways.lines import LineReader, LineTooLong, rpc_error
 from aimem_node.gateways.mcp_sdk import McpSdk, read_profile
 from aimem_node.gateways.peercred import Peer, peer_of
+from aimem_node.version import VERSION
 
 PREFACE_VERSION = 1
 PREFACE_BYTES_MAX = 4096
@@ -65,7 +66,7 @@ class McpSocket:
     """Serves MCP on a unix socket, inside a running asyncio loop."""
 
     def __init__(
-        self, dispatch: Dispatch, path: str, version: str = "", sdk: McpSdk | None = None
+        self, dispatch: Dispatch, path: str, version: str = VERSION, sdk: McpSdk | None = None
     ) -> None:
         self._dispatch = dispatch
         self._path = path

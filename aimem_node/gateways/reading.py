@@ -162,7 +162,7 @@ def _lay_over(under: dict[str, Any], over: Mapping[str, Any], path: str) -> None
     """Add the fields of `over` to `under`. Raises Failure where both say something else."""
     for name, value in over.items():
         here = f"{path}.{name}"
-        if name not in under:
+        if under.get(name) is None:
             under[name] = value
         elif isinstance(under[name], dict) and isinstance(value, Mapping):
             _lay_over(under[name], value, here)
@@ -184,7 +184,12 @@ def _add_headers(operation: Operation, given: dict[str, Any], headers: Headers) 
     agent = headers.get("x-agent-id")
     # On a read the same field is a filter, and a header must not hide memories.
     if agent and operation.effect is Effect.WRITE and "agent_id" in names:
-        given.setdefault("agent_id", agent)
+        _lay_under(given, "agent_id", agent)
     after = headers.get("last-event-id")
     if after and operation.streaming and "after" in names:
-        given.setdefault("after", after)
+        _lay_under(given, "after", after)
+
+
+def _lay_under(given: dict[str, Any], name: str, value: str) -> None:
+    if given.get(name) is None:
+        given[name] = value

@@ -173,8 +173,8 @@ def _claimed(call: WriteCall, memory: Memory, importer: str, trust: bool) -> tup
 
 
 def _import_memory(call: WriteCall, memory: Memory) -> str:
-    registers = _registers(call, memory)
     old = call.view.memory(memory.id)
+    registers = _registers(call, memory, old)
     state = call.view.state(memory.id)
     if state is not None and state.purged:
         raise Failure(
@@ -199,13 +199,17 @@ def _import_memory(call: WriteCall, memory: Memory) -> str:
     more = max(0, memory.access_count - old.access_count)
     if not (differing or tag or untag or more):
         return "unchanged"
+    if memory.updated_at is None:
+        differing["updated_at"] = call.now_us
     call.tx.change(Change(memory.id, MEMORY, set=differing, tag=tag, untag=untag,
                           count={"access": more} if more else {}))  # fmt: skip
     return "updated"
 
 
-def _registers(call: ReadCall, memory: Memory) -> dict[str, Any]:
+def _registers(call: ReadCall, memory: Memory, old: MemoryRow | None) -> dict[str, Any]:
+    """The registers a record speaks of. Times it does not give are those it has here, or now."""
     now_us = call.now_us
+    created_us = memory.created_at or (now_us if old is None else old.created_us)
     is_archived = memory.life == Life.ARCHIVED
     at_us = memory.archived_at or now_us
     reason = memory.archive_reason or "archive"
@@ -216,7 +220,7 @@ def _registers(call: ReadCall, memory: Memory) -> dict[str, Any]:
             call.author,
             memory.agent_id,
             memory.source or "import",
-            memory.created_at or now_us,
+            created_us,
             memory.session,
             memory.happened_at,
         ),
@@ -226,7 +230,7 @@ def _registers(call: ReadCall, memory: Memory) -> dict[str, Any]:
         "priority": memory.priority,
         "confidence": memory.confidence,
         "expires_at": memory.expires_at,
-        "updated_at": memory.updated_at or memory.created_at or now_us,
+        "updated_at": memory.updated_at or (created_us if old is None else old.updated_us),
         "life": archived(reason, at_us, expiry_us) if is_archived else LIVE,
     }
     if memory.last_accessed_at is not None:

@@ -151,6 +151,8 @@ class Replica:
                 seen = session.idem(intent.author, intent.request_key)
                 if seen is not None:
                     return self._again(intent, seen)
+            # This node is the only member, so what it has is what every member has.
+            session.settled = session.have()
             tx = Tx(
                 session, self.origin, intent.author, intent.now_us, intent.request_key,
                 self.identity.sign,

@@ -28,12 +28,13 @@ from aimem_node.store.rows import (
 )
 from aimem_node.store.schema import META_LAMPORT, META_UNSCRUBBED
 from aimem_node.store.view import View
+from aimem_sync.cursor import Cursor
 from aimem_sync.digest import NOTHING, bucket_of, record_hash, sum_minus, sum_plus
 from aimem_sync.display import Display, display
 from aimem_sync.faults import Duplicate
 from aimem_sync.lamport import witness
 from aimem_sync.log import admit
-from aimem_sync.merge import apply
+from aimem_sync.merge import apply, collect
 from aimem_sync.op import Kind, Op
 from aimem_sync.state import RecordState, decode_state, encode_state
 
@@ -61,6 +62,9 @@ class WriteSession(View):
         super().__init__(connection)
         self._kept: dict[str, KeptRecord] = {}
         self._oids: dict[object, int] = {}
+        self.settled: Cursor | None = None
+        """What every member has taken in, as the replica knows it: what earlier ops overwrote
+        before then can be forgotten, since nothing that speaks of it can still come."""
         # Per row that changed: what the index still holds of it, None if nothing.
         self._unindexed: dict[int, _Text | None] = {}
 
@@ -118,6 +122,8 @@ class WriteSession(View):
         """
         kept = self._row(op.record_id)
         state = apply(kept.state if kept is not None else None, op)
+        if self.settled is not None:
+            state = collect(state, self.settled)
         if state.purged:
             self.erase_bodies(op.record_id)
             if kept is not None and not kept.state.purged:
@@ -197,6 +203,10 @@ class WriteSession(View):
     def search(self, text: str, mode: Mode, wanted: Filter, limit: int) -> SearchResult:
         self.index()
         return super().search(text, mode, wanted, limit)
+
+    def matching_ids(self, pattern: str | None, wanted: Filter, limit: int) -> list[str]:
+        self.index()
+        return super().matching_ids(pattern, wanted, limit)
 
     def similar_titles(self, title: str, wanted: Filter, limit: int) -> list[str]:
         self.index()

@@ -78,6 +78,9 @@ class View:
 
     def page_problems(self, limit: int) -> list[str]:
         """What SQLite finds wrong with the pages of the file, at most `limit` sentences."""
+        # The check reads the full-text index by the structure that this connection has cached,
+        # and calls it corrupt if others have written since. A search renews the cache.
+        self._connection.execute("SELECT 1 FROM memory_fts WHERE memory_fts MATCH 'x'").fetchall()
         found = self._connection.execute(f"PRAGMA integrity_check({int(limit)})")
         return [str(problem) for (problem,) in found if problem != "ok"]
 

@@ -13,6 +13,7 @@ GOOD = Evidence(
     refused={},
     found=tuple(Found(f"id{n}", f"title {n}", f"content {n}", ops=1) for n in range(3)),
     kills=(Kill(in_flight=2, acknowledged=1, restart_ms=900),),
+    there_after_replays=3,
     problems=(),
 )
 
@@ -29,6 +30,7 @@ SILENT = replace(
 REFUSED = replace(SILENT, refused={"k2": "there is no room"})
 DONE_AGAIN = replace(GOOD, replays={**GOOD.replays, "k2": GOOD.answers["k2"]})
 ANOTHER_ANSWER = replace(GOOD, replays={**GOOD.replays, "k2": Answer("id7", ("origin:7",), True)})
+GROWN = replace(GOOD, there_after_replays=4)
 BROKEN_CHAIN = replace(GOOD, problems=("op 7 does not follow op 6",))
 IDLE_KILL = replace(GOOD, kills=(Kill(0, 1, 900),))
 EARLY_KILL = replace(GOOD, kills=(Kill(2, 0, 900),))
@@ -44,6 +46,7 @@ HISTORIES = [
     (REFUSED, "every store was answered in the end"),
     (DONE_AGAIN, "a retry gets the first answer"),
     (ANOTHER_ANSWER, "a retry gets the first answer"),
+    (GROWN, "a retry gets the first answer"),
     (BROKEN_CHAIN, "log, fold and indexes verify"),
     (IDLE_KILL, "each kill struck stores in flight"),
     (EARLY_KILL, "each kill struck stores in flight"),
@@ -76,7 +79,9 @@ def test_a_run_that_acknowledged_nothing_proves_nothing() -> None:
 
 
 def test_a_memory_that_was_never_acknowledged_may_be_missing() -> None:
-    assert broken(replace(SILENT, found=GOOD.found[:2])) == {"every store was answered in the end"}
+    assert broken(replace(SILENT, found=GOOD.found[:2], there_after_replays=2)) == {
+        "every store was answered in the end"
+    }
 
 
 def test_the_table_names_a_few_broken_places_and_counts_the_rest() -> None:

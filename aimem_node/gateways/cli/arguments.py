@@ -87,6 +87,11 @@ def unknown_flag(word: str, known: list[str], help_command: str) -> Exception:
     return usage(f"unknown option {word.partition('=')[0]!r}", f"{hint}See: {help_command}")
 
 
+def with_own(operation: dict[str, Any], *fields: dict[str, Any]) -> dict[str, Any]:
+    """An operation with more fields, for a command that does more than call it."""
+    return operation | {"fields": [*operation["fields"], *fields]}
+
+
 class Reading:
     """The words after a command, being read into the fields of its operation."""
 

@@ -20,14 +20,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, BinaryIO
 
+FILE: dict[str, Any] = {"name": "file", "kind": "string", "positional": True}
+"""What the command takes besides the fields of its operation."""
+
 
 def run(rest: list[str], settings: dict[str, Any], env: Mapping[str, str]) -> int:
     """Export to the file named in rest, or to stdout. Raises CallFailure if anything is missing."""
     operation = surfaces.find(surfaces.load(), "export")
     if operation is None:
         raise failures.CallFailure("UNIMPLEMENTED", "this build has no export")
-    target, rest = _target(rest)
-    values = arguments.Reading("export", operation, settings).read(rest)
+    own = arguments.with_own(operation, FILE)
+    values = arguments.Reading("export", own, settings).read(rest)
+    target = str(values.pop(FILE["name"], ""))
     if settings.get("help"):
         from aimem_node.gateways.cli import helping
 
@@ -42,20 +46,6 @@ def run(rest: list[str], settings: dict[str, Any], env: Mapping[str, str]) -> in
         f"{proof.memories} memories and {proof.links} links in {target}, sha256 {proof.hex()[:16]}…"
     )
     return 0
-
-
-def _target(rest: list[str]) -> tuple[str, list[str]]:
-    """The file, which is the first word that belongs to no flag, and the other words."""
-    takes_value = {"-n", "--namespace", *(f for f, said in arguments.GLOBALS.items() if said[1])}
-    skip = False
-    for index, word in enumerate(rest):
-        if skip:
-            skip = False
-        elif word in takes_value:
-            skip = True
-        elif word == "-" or not word.startswith("-"):
-            return word, [*rest[:index], *rest[index + 1 :]]
-    return "", rest
 
 
 def _to_file(lines: Any, target: str) -> Proof:

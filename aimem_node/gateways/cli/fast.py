@@ -86,8 +86,7 @@ def operate(word: str, rest: list[str], settings: dict[str, Any], env: Mapping[s
     caller = Caller(settings, env)
     if operation.get("streaming"):
         return _print_stream(operation, caller.lines(operation, values), settings)
-    _print_answer(operation, caller.call(operation, values), settings)
-    return 0
+    return print_answer(operation, caller.call(operation, values), settings)
 
 
 def fill_in(operation: dict[str, Any], values: dict[str, Any], settings: dict[str, Any]) -> None:
@@ -135,10 +134,11 @@ def _own(word: str, rest: list[str], settings: dict[str, Any], env: Mapping[str,
     return completing.run(rest)
 
 
-def _print_answer(operation: dict[str, Any], answer: bytes, settings: dict[str, Any]) -> None:
+def print_answer(operation: dict[str, Any], answer: bytes, settings: dict[str, Any]) -> int:
+    """Print an answer as was asked for."""
     if settings.get("json") and not sys.stdout.isatty():
         sys.stdout.write(answer.decode("utf-8").rstrip("\n") + "\n")
-        return
+        return 0
     import json
 
     from aimem_node.gateways.cli import showing
@@ -148,6 +148,7 @@ def _print_answer(operation: dict[str, Any], answer: bytes, settings: dict[str, 
         sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
     else:
         sys.stdout.write(showing.answer(operation, value, showing.Look.of(sys.stdout)))
+    return 0
 
 
 def _print_stream(operation: dict[str, Any], lines: Any, settings: dict[str, Any]) -> int:

@@ -106,7 +106,8 @@ def overview(look: Look) -> str:
         if chosen:
             lines += ["", look.paint("bold", title)]
             lines += [
-                f"  {w.ljust(width)}{_first_sentence(op['help'])}" for w, op in chosen.items()
+                f"  {w.ljust(width)}{_first_sentence(op['help'], look.width - width)}"
+                for w, op in chosen.items()
             ]
     lines += ["", look.paint("bold", "Options of every command"), *_global_lines(), ""]
     lines += ["The operator's command is aimem-node.", ""]
@@ -214,5 +215,6 @@ def _entry(head: str, said: str, width: int) -> list[str]:
     return [(first + wrapped[0]).rstrip(), *(indent + line for line in wrapped[1:])]
 
 
-def _first_sentence(text: str) -> str:
-    return text.replace("\n", " ").split(". ")[0].rstrip(".") + "."
+def _first_sentence(text: str, chars_max: int) -> str:
+    said = text.replace("\n", " ").split(". ")[0].rstrip(".") + "."
+    return said if len(said) <= chars_max else said[: chars_max - 1] + "…"

@@ -35,6 +35,9 @@ ATTEMPTS = 4
 PAUSE_S = 0.5
 """Doubles with every attempt."""
 REFUSED_SHOWN_MAX = 10
+FILE: dict[str, Any] = {"name": "file", "kind": "string", "positional": True}
+PARTIAL: dict[str, Any] = {"name": "partial", "kind": "bool"}
+"""What the command takes besides the fields of its operation."""
 
 
 class Tally:
@@ -107,39 +110,27 @@ def run(rest: list[str], settings: dict[str, Any], env: Mapping[str, str]) -> in
     operation = surfaces.find(surfaces.load(), "import")
     if operation is None:
         raise failures.CallFailure("UNIMPLEMENTED", "this build has no import")
-    partial = "--partial" in rest
-    own = [word for word in rest if word != "--partial"]
-    names = [word for word in own if word == "-" or not word.startswith("-")]
-    values = _values(operation, settings, own, names)
+    own = arguments.with_own(operation, FILE, PARTIAL)
+    values = arguments.Reading("import", own, settings).read(rest)
     if settings.get("help"):
         from aimem_node.gateways.cli import helping
 
         return helping.show(["import"])
-    if values is None:
-        raise failures.usage("aimem import needs one FILE, or - for standard input",
-                             "See: aimem help import")  # fmt: skip
-    name, given = values
-    fast.fill_in(operation, given, settings)
+    partial = values.pop(PARTIAL["name"], False) is True
+    name = values.pop(FILE["name"], None)
+    fast.fill_in(operation, values, settings)
+    caller = Caller(settings, env)
+    if name is None and ("memories" in values or "links" in values):
+        return fast.print_answer(operation, caller.call(operation, values), settings)
+    if name is None:
+        raise failures.usage(
+            "aimem import needs one FILE, or - for standard input", "See: aimem help import"
+        )
     records = Records.open(name)
     try:
-        return _import(records, partial, Caller(settings, env), operation, given, settings)
+        return _import(records, partial, caller, operation, values, settings)
     finally:
         records.close()
-
-
-def _values(
-    operation: dict[str, Any], settings: dict[str, Any], own: list[str], names: list[str]
-) -> tuple[str, dict[str, Any]] | None:
-    """The file and the field values. The file is the word that no flag takes."""
-    flags = {"--agent-id", "--request-key", *(f for f, g in arguments.GLOBALS.items() if g[1])}
-    for name in names:
-        index = own.index(name)
-        if index and own[index - 1] in flags:
-            continue
-        words = [*own[:index], *own[index + 1 :]]
-        return name, arguments.Reading("import", operation, settings).read(words)
-    arguments.Reading("import", operation, settings).read(own)
-    return None
 
 
 def _import(

@@ -131,7 +131,9 @@ def _content(text: str, indent: str, look: Look, whole: bool) -> list[str]:
 
 def _table(rows: list[dict[str, Any]], look: Look) -> list[str]:
     names = [
-        name for name in _ordered(rows[0]) if any(row.get(name) not in ("", None, [], {}) for row in rows)
+        name
+        for name in _ordered(rows[0])
+        if any(row.get(name) not in ("", None, [], {}) for row in rows)
     ]
     cells = [[_cell(row.get(name)) for name in names] for row in rows]
     widths = [max(len(name), *(len(row[i]) for row in cells)) for i, name in enumerate(names)]

@@ -28,6 +28,11 @@ START_SECONDS_MAX = 20.0
 STOP_SECONDS_MAX = 8.0
 POLL_SECONDS = 0.01
 LOG_LINES_SHOWN = 12
+RUNTIME_BYTES_MAX = places.SOCKET_PATH_BYTES_MAX - len("/0123456789ab/grpc.sock")
+SHORT_PLACE = "/tmp"  # noqa: S108 - mkdtemp makes a directory in it that is ours alone
+"""For sockets when the temporary directory has a longer name than a socket's path may have."""
+
+LOOKS = 4
 
 
 class NodeError(Exception):
@@ -63,7 +68,9 @@ class OwnNode:
             parent.mkdir(parents=True, exist_ok=True)
         self.home = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
         self.data_dir = self.home / "data"
-        self._runtime = Path(tempfile.mkdtemp(prefix=prefix)) if parent else self.home / "run"
+        self._runtime = self.home / "run"
+        if len(os.fsencode(self._runtime)) > RUNTIME_BYTES_MAX:
+            self._runtime = Path(tempfile.mkdtemp(prefix=prefix, dir=SHORT_PLACE))
         self.env = {**os.environ, places.RUNTIME_DIR_ENV: str(self._runtime)}
         self.env.pop(places.DATA_DIR_ENV, None)
         self._node: subprocess.Popen[bytes] | None = None
@@ -177,9 +184,7 @@ class OwnNode:
         """End whatever has the directory open, then remove the directory. Safe to repeat."""
         with contextlib.suppress(OSError):
             self.stop()
-        for pid in pids_at_work_in(self.home):
-            with contextlib.suppress(OSError):
-                os.kill(pid, signal.SIGKILL)
+        end_all_in(self.home)
         shutil.rmtree(self.home, ignore_errors=True)
         shutil.rmtree(self._runtime, ignore_errors=True)
 
@@ -194,6 +199,18 @@ def resident_bytes(pid: int) -> int:
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) * 1024
     return 0
+
+
+def end_all_in(home: Path) -> None:
+    """Kill what works in a directory.
+
+    A process has no command line while it is just starting, so one look does not do.
+    """
+    for _ in range(LOOKS):
+        for pid in pids_at_work_in(home):
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(POLL_SECONDS)
 
 
 def pids_at_work_in(home: Path) -> list[int]:

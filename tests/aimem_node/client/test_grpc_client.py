@@ -63,6 +63,26 @@ def test_cancelling_a_call_is_a_cancellation_and_not_a_failure(tmp_path: Path) -
     play(tmp_path, scene)
 
 
+def test_closing_the_client_fails_the_calls_in_progress_instead_of_cancelling_their_tasks(
+    tmp_path: Path,
+) -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.serve(UnixListener(stage.socket))
+        stage.dispatch.hold = asyncio.Event()
+        client = stage.here()
+        call = asyncio.create_task(failure_of(client.call("Get", GET)))
+        await stage.dispatch.begun.wait()
+        stage.dispatch.begun.clear()
+        items = client.stream("Events", EventsRequest())
+        waiting = asyncio.create_task(failure_of(anext(items)))
+        await stage.dispatch.begun.wait()
+        await client.close()
+        for failed in (await call, await waiting):
+            assert (failed.code, failed.definite) == (Code.UNKNOWN_OUTCOME, False)
+
+    play(tmp_path, scene)
+
+
 def test_leaving_a_stream_early_ends_it_at_the_node(tmp_path: Path) -> None:
     async def scene(stage: Stage) -> None:
         await stage.serve(UnixListener(stage.socket))

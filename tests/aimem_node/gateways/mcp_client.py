@@ -16,9 +16,8 @@ CLIENT = types.Implementation(name="Test Client", version="1")
 
 def preface(**fields: Any) -> bytes:
     """The bridge's first line."""
-    return (
-        json.dumps({"aimem_mcp": 1, "profile": "core", "agent_id": None, **fields}).encode() + b"\n"
-    )
+    said = {"aimem_mcp": 1, "profile": "core", "agent_id": None, **fields}
+    return json.dumps(said).encode() + b"\n"
 
 
 @asynccontextmanager

@@ -104,6 +104,7 @@ def test_a_bug_behind_the_dispatch_is_an_answer_too(run, dispatch) -> None:
         ("PUT", "/api/v1/memories", 405),
         ("POST", "/", 405),
         ("DELETE", "/metrics", 405),
+        ("HEAD", "/api/v1/events", 405),
         ("OPTIONS", "/api/v1/memories", 405),
     ],
 )

@@ -22,9 +22,9 @@ def talk(run, dispatch, tmp_path, body, mode="auto", **fields):
     """Run a conversation with a client that is connected."""
 
     async def conversation():
-        async with McpSocket(dispatch, str(tmp_path / "mcp.sock"), "1.2") as path:
-            async with connect(path, mode, **fields) as client:
-                return await body(client)
+        path = str(tmp_path / "mcp.sock")
+        async with McpSocket(dispatch, path, "1.2"), connect(path, mode, **fields) as client:
+            return await body(client)
 
     return run(conversation())
 

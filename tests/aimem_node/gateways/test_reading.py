@@ -120,6 +120,13 @@ def test_an_idempotency_key_becomes_the_request_key() -> None:
         read("POST", "/api/v1/gc", "", {"options": {"request_key": "k2"}}, headers)
 
 
+def test_null_is_absent_and_leaves_room_for_a_header() -> None:
+    headers = {"idempotency-key": "k1", "x-agent-id": "ai:me"}
+    body = {"title": "T", "content": "C", "options": None, "agent_id": None}
+    request = read("POST", "/api/v1/memories", "", body, headers)
+    assert (request.options.request_key, request.agent_id) == ("k1", "ai:me")
+
+
 def test_an_idempotency_key_on_a_read_changes_nothing() -> None:
     assert read("GET", "/api/v1/stats", "", None, {"idempotency-key": "k1"}) is not None
 

@@ -104,3 +104,15 @@ def test_a_node_refuses_a_store_that_belongs_to_another(tmp_path: Path) -> None:
     with pytest.raises(Failure) as caught:
         Harness(tmp_path / "b", seed=6)
     assert caught.value.code == Code.CORRUPT
+
+
+def test_what_a_memory_keeps_of_its_past_in_the_store_does_not_grow_with_every_edit(
+    node: Harness,
+) -> None:
+    record_id = node.store("t", tags=["x"])
+    for n in range(30):
+        node.call("Update", id=record_id, content=f"c{n}", tags=[f"x{n % 3}"], remove_tags=["x"])
+    read = node.core.store.readers.submit(lambda view: view.state(record_id), 1_000)
+    state = read.result()
+    assert len(state.overwritten) + len(state.untagged) <= 4
+    assert node.call("Verify", deep=True)["problems"] == []

@@ -5,8 +5,6 @@ interpreter, imports, connection, call and answer. So that is what is timed, fro
 """
 
 import json
-import os
-import signal
 import subprocess
 import time
 from dataclasses import dataclass
@@ -154,5 +152,4 @@ def end_started_node(stage: Stage) -> None:
     """Stop the node that a bridge started, with the operator's own command."""
     argv = AIMEM_NODE.argv("stop", "--data-dir", str(stage.node.data_dir))
     subprocess.run(argv, env=stage.node.env, capture_output=True, check=False, timeout=30)
-    for pid in own_node.pids_at_work_in(stage.node.home):
-        os.kill(pid, signal.SIGKILL)
+    own_node.end_all_in(stage.node.home)

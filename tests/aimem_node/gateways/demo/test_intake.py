@@ -12,7 +12,6 @@ SAMPLE = conversation.load(conversation.SAMPLE)[0]
 def test_every_turn_of_the_sample_fits_a_store_request() -> None:
     from aimem_node.contract.codec import from_json
     from aimem_node.contract.validate import check
-
     from aimem_node.contract.values import StoreRequest
 
     for turn in SAMPLE.turns:

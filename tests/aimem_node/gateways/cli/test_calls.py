@@ -1,0 +1,239 @@
+"""The command `aimem` as people and hooks use it, against a node that answers from the test."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from aimem_node.gateways.cli import fast
+from tests.aimem_node.gateways.cli.fake_node import FakeNode
+
+HEAVY = {"argparse", "dataclasses", "typing", "logging", "asyncio", "http.client", "grpc",
+         "subprocess", "pathlib", "urllib.parse", "inspect", "difflib", "textwrap",
+         "google.protobuf", "structlog"}  # fmt: skip
+MEMORY = {
+    "id": "4f2a0000-0000-4000-8000-000000000000", "title": "Deploys", "content": "On Tuesdays.",
+    "namespace": "team/x", "tier": "long", "priority": 5, "tags": ["ops"],
+    "created_at": "2026-11-22T18:00:00Z",
+}  # fmt: skip
+
+
+def test_a_call_imports_nothing_heavy(fake: FakeNode) -> None:
+    fake.answer = lambda _: (200, {"memories": [MEMORY], "count": 1})
+    bare = _imported("pass", fake)
+    for arguments in (["session-start"], ["recall", "x", "--json"], ["store", "-T", "t", "-c", "c",
+                                                                     "-n", "a", "--json"]):  # fmt: skip
+        run = f"from aimem_node.gateways.cli import fast; assert fast.main({arguments!r}) == 0"
+        assert _imported(run, fake) & HEAVY - bare == set(), arguments
+    assert len(fake.asked) == 3
+
+
+def _imported(code: str, fake: FakeNode) -> set[str]:
+    probe = f"import sys; {code}; sys.stderr.write(' '.join(sys.modules))"
+    # Without site packages' own start-up files, which import what they like.
+    root = str(Path(fast.__file__).parents[3])
+    done = subprocess.run([sys.executable, "-S", "-c", probe], env=fake.env | {"PYTHONPATH": root},
+                          capture_output=True, text=True, timeout=60, check=True)  # fmt: skip
+    return set(done.stderr.split())
+
+
+def test_a_store_sends_what_was_typed_and_what_a_terminal_means(
+    fake: FakeNode, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    place = tmp_path / "my project"
+    place.mkdir()
+    monkeypatch.chdir(place)
+    monkeypatch.setattr("sys.stdin", io.StringIO("from a pipe\n"))
+    typed = ["store", "-Tshort", "--content", "-", "--tags", "a,b", "--tags=c", "-p", "7",
+             "--metadata", '{"k": 1}', "--confidence=0.5"]  # fmt: skip
+    assert fast.main(typed) == 0
+    (asked,) = fake.asked
+    key = asked.body.pop("options")["request_key"]
+    assert key.startswith("cli-")
+    assert (asked.method, asked.path) == ("POST", "/api/v1/memories")
+    assert asked.headers["user-agent"] == "aimem-cli"
+    assert asked.body == {
+        "title": "short", "content": "from a pipe", "tags": ["a", "b", "c"], "priority": 7,
+        "metadata": {"k": 1}, "confidence": 0.5, "namespace": "my-project", "source": "cli",
+    }  # fmt: skip
+
+
+def test_a_read_puts_its_fields_into_path_and_query(fake: FakeNode) -> None:
+    assert fast.main(["list", "-n", "a/*", "--tags", "x y,ü", "--limit", "5"]) == 0
+    assert fast.main(["get", "a/b?c"]) == 0
+    assert [asked.path for asked in fake.asked] == [
+        "/api/v1/memories?namespace=a%2F%2A&tags=x%20y&tags=%C3%BC&limit=5",
+        "/api/v1/memories/a%2Fb%3Fc",
+    ]
+
+
+def test_a_bool_can_be_said_both_ways(fake: FakeNode) -> None:
+    fast.main(["gc", "--dry-run"])
+    fast.main(["gc", "--no-dry-run"])
+    fast.main(["gc", "--dry-run=false"])
+    assert [asked.body["dry_run"] for asked in fake.asked] == [True, False, False]
+
+
+def test_what_is_no_number_is_left_to_the_contract_to_refuse(fake: FakeNode) -> None:
+    fast.main(["recall", "x", "--limit", "many"])
+    assert fake.asked[0].body["limit"] == "many"
+
+
+def test_the_speaker_is_a_claim_in_writes_and_a_hint_in_reads(fake: FakeNode) -> None:
+    assert fast.main(["--agent-id", "ai:me", "store", "-T", "t", "-c", "c", "-n", "n"]) == 0
+    assert fast.main(["--agent-id", "ai:me", "list"]) == 0
+    assert fake.asked[0].body["agent_id"] == "ai:me"
+    assert "agent_id" not in fake.asked[1].path
+    assert fake.asked[1].headers["x-agent-id"] == "ai:me"
+
+
+def test_a_header_cannot_be_smuggled_in_through_the_agent_id(
+    fake: FakeNode, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fast.main(["--agent-id", "a\r\nX-Evil: 1", "list"]) == 2
+    assert fake.asked == []
+    assert "agent id" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (["recal", "x"], "Did you mean: aimem recall"),
+        (["store", "--titel", "x"], "Did you mean --title"),
+        (["store", "-T", "x"], "needs --content"),
+        (["get"], "needs ID"),
+        (["get", "a", "b"], "unexpected argument 'b'"),
+        (["store", "-T"], "-T needs a value"),
+        (["store", "--title", "--content", "x"], "--title needs a value"),
+        (["store", "-T", "t", "-c", "c", "--metadata", "{"], "--metadata is not JSON"),
+        (["get", " "], "id must not be blank"),
+        (["list", "--timeout", "soon"], "--timeout takes a number"),
+        (["install", "emacs"], "unknown client 'emacs'"),
+        (["completion", "tcsh"], "which shell"),
+        (["help", "stroe"], "aimem help store"),
+    ],
+)
+def test_a_mistake_in_typing_is_explained_and_exits_2(
+    typed: list[str], said: str, capsys: pytest.CaptureFixture[str], absent: FakeNode
+) -> None:
+    assert fast.main(typed) == 2
+    out = capsys.readouterr()
+    assert out.out == ""
+    assert said in out.err
+
+
+def test_the_nodes_failure_keeps_its_words_and_its_exit_code(
+    fake: FakeNode, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failure = {"error": "no memory 'zz'", "code": "NOT_FOUND", "path": "$.id", "definite": True,
+               "next": "List them."}  # fmt: skip
+    fake.answer = lambda _: (404, failure)
+    assert fast.main(["get", "zz"]) == 3
+    assert capsys.readouterr().err == "aimem: no memory 'zz' ($.id)\nnext: List them.\n"
+    assert fast.main(["get", "zz", "--json"]) == 3
+    assert json.loads(capsys.readouterr().err) == failure
+
+
+def test_an_answer_that_never_came_says_how_to_send_a_write_again(
+    fake: FakeNode, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake.answer = lambda _: (200, b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{")
+    assert fast.main(["delete", "x", "--request-key", "k1", "--json"]) == 5
+    said = json.loads(capsys.readouterr().err)
+    assert (said["code"], said["definite"]) == ("UNKNOWN_OUTCOME", False)
+    assert "--request-key k1" in said["next"]
+
+
+def test_a_node_that_is_not_to_be_started_is_reported_with_how_to_start_it(
+    absent: FakeNode, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fast.main(["list"]) == 5
+    said = capsys.readouterr().err
+    assert absent.path() in said
+    assert f"aimem-node start --data-dir {absent.data_dir}" in said
+
+
+def test_a_node_that_ends_at_once_is_reported_with_its_own_words(
+    absent: FakeNode, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AIMEM_NO_START")
+    os.makedirs(absent.data_dir)
+    Path(absent.data_dir, "aimem.toml").write_text("colour = 'blue'\n", encoding="utf-8")
+    assert fast.main(["list"]) == 5
+    assert "there is no such setting" in capsys.readouterr().err
+
+
+def test_rows_are_blocks_and_escapes_in_them_are_not_sent_to_the_terminal(
+    fake: FakeNode, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evil = MEMORY | {"title": "x\x1b]0;owned\x07"}
+    fake.answer = lambda _: (200, {"memories": [evil], "count": 1, "next_cursor": "c2"})
+    assert fast.main(["list"]) == 0
+    out = capsys.readouterr().out
+    assert "\x1b" not in out
+    assert "\x07" not in out
+    for part in ("1. x", "On Tuesdays.", "team/x · long · priority 5", "#ops", "--cursor c2"):
+        assert part in out
+
+
+def test_a_stream_prints_its_items_until_the_failure_that_ends_it(
+    fake: FakeNode, capsys: pytest.CaptureFixture[str]
+) -> None:
+    event = {"token": "1", "event": "memory_stored", "id": "i"}
+    failure = {"code": "UNAVAILABLE", "error": "the node stops", "definite": True}
+    fake.answer = lambda _: (200, [event, failure])
+    assert fast.main(["events", "--json"]) == 5
+    out = capsys.readouterr()
+    assert json.loads(out.out) == event
+    assert "the node stops" in out.err
+
+
+def test_session_start_prints_one_compact_line_a_memory(
+    fake: FakeNode, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake.answer = lambda _: (200, {"memories": [MEMORY | {"content": "a\nb " + "c" * 900}],
+                                   "session_id": "s1"})  # fmt: skip
+    assert fast.main(["session-start"]) == 0
+    head, line = capsys.readouterr().out.splitlines()
+    assert "session s1" in head
+    assert line.startswith("- Deploys: a b ccc")
+    assert line.endswith("… [team/x, 4f2a0000]")
+
+
+@pytest.mark.parametrize("typed", [[], ["--json"], ["--limit"], ["--colour", "x"]])
+def test_session_start_never_fails_a_session(
+    typed: list[str], absent: FakeNode, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fast.main(["session-start", *typed]) == 0
+    out = capsys.readouterr()
+    assert out.out == ""
+    assert out.err.startswith("aimem: ")
+
+
+def test_session_start_gives_up_on_a_silent_node_in_its_time(fake: FakeNode) -> None:
+    waiting = FakeNode()
+    try:
+        fake.answer = lambda _: (waiting_for(waiting), {})
+        command = [sys.executable, "-m", "aimem_node.gateways.cli.fast", "session-start",
+                   "--timeout", "0.3"]  # fmt: skip
+        done = subprocess.run(command, env=fake.env, capture_output=True, text=True, timeout=30,
+                              check=False)  # fmt: skip
+        assert done.returncode == 0
+        assert done.stdout == ""
+        assert "the session goes on" in done.stderr or "no answer" in done.stderr
+    finally:
+        waiting.asked.append(None)  # type: ignore[arg-type]
+        waiting.close()
+
+
+def waiting_for(other: FakeNode) -> int:
+    """Blocks the fake's thread until the test is over."""
+    import time
+
+    while not other.asked:
+        time.sleep(0.01)
+    return 200
