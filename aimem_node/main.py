@@ -27,6 +27,7 @@ from aimem_node.followers.tally import Tally
 from aimem_node.metrics import Metrics
 from aimem_node.operations import everything  # noqa: F401  registers every handler
 from aimem_node.operations.call import FileFacts, NodeFacts
+from aimem_node.operations.touching import flush_one
 from aimem_node.replica.identity import Identity
 from aimem_node.replica.replica import Replica
 from aimem_node.rpc.access import Access
@@ -81,7 +82,7 @@ class Core:
             store.close()
             raise
         metrics = Metrics()
-        tally = Tally(replica, clock, metrics, f"node:{identity.node_id}")
+        tally = Tally(replica, clock, metrics, f"node:{identity.node_id}", flush_one)
         last = await asyncio.wrap_future(store.readers.submit(lambda view: view.last_pos()))
         announcements = Announcements(loop, last)
         store.writer.on_commit(announcements.committed)
@@ -94,7 +95,7 @@ class Core:
             pid=os.getpid(),
             state=lambda: ("failed", store.failed) if store.failed else ("serving", ""),
             listening=listening,
-            files=lambda: _files(store, data_dir),
+            files=lambda: _files(data_dir),
         )
         core = cls(store, replica, None, tally, access, metrics, facts, failed, [])  # type: ignore[arg-type]
         core.dispatcher = Dispatcher(
@@ -141,7 +142,7 @@ class Core:
         await asyncio.to_thread(self.store.close)
 
 
-def _files(store: Store, data_dir: Path) -> FileFacts:
+def _files(data_dir: Path) -> FileFacts:
     database = Path(places.database_path(str(data_dir)))
     wal = database.with_name(database.name + "-wal")
     return FileFacts(

@@ -58,7 +58,9 @@ class Harness:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
         self.core: Core = self.run(Core.start(data_dir, self.clock, self.chance))
-        self.me = Credentials(channel=Channel.INPROCESS, uid=os.getuid(), pid=1, surface="inprocess")
+        self.me = Credentials(
+            channel=Channel.INPROCESS, uid=os.getuid(), pid=1, surface="inprocess"
+        )
 
     def run(self, coroutine: Any, timeout_s: float = 30) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout_s)

@@ -64,6 +64,8 @@ STORE = "tests/aimem_node/store/"
 OPERATIONS = "tests/aimem_node/operations/"
 RPC = "tests/aimem_node/rpc/"
 SURFACES = "tests/surfaces/"
+CONTRACT = "tests/aimem_node/contract/"
+GATEWAYS = "tests/aimem_node/gateways/"
 
 PROMISES: dict[str, Promise] = {
     # A. Quorum writing
@@ -73,6 +75,7 @@ PROMISES: dict[str, Promise] = {
         CLUSTER,
         OPERATIONS + "test_memories.py::test_a_retry_with_the_request_key_does_nothing_twice",
         OPERATIONS + "test_memories.py::test_a_request_key_used_for_another_request_is_refused",
+        SURFACES + "test_behaviours.py::test_a_request_key_makes_a_retry_safe",
         "tests/chaos/test_kill.py::"
         "test_a_killed_node_keeps_every_acknowledged_memory_and_none_twice",
     ),
@@ -104,11 +107,13 @@ PROMISES: dict[str, Promise] = {
     "A11": later(CLUSTER, "back-pressure, never a silent drop"),
     "A12": later(CLUSTER, "heal time after a partition is bounded and measured"),
     # B. Catch-up and ordering
-    "B1": planned(
+    "B1": partly(
         "a cursor advances over a contiguous, durable prefix, in the rows' own transaction",
-        STORE + "test_session.py::test_an_op_that_does_not_follow_is_refused_and_changes_nothing",
-        STORE + "test_crash.py::test_a_killed_writer_loses_nothing_it_acknowledged",
-        issue=CLUSTER,
+        CLUSTER,
+        STORE + "test_session.py::test_an_op_after_a_gap_is_refused_and_nothing_of_it_kept",
+        STORE + "test_writer.py::test_a_job_that_fails_loses_only_its_own_changes",
+        STORE + "test_writer.py::test_a_killed_node_has_every_acknowledged_write_once",
+        STORE + "test_writer.py::test_after_a_failed_sync_nothing_is_believed_any_more",
     ),
     "B2": later(CLUSTER, "a source returns the position it examined, not the one it sent"),
     "B3": later(CLUSTER, "cursors are per-origin integers without ties"),
@@ -117,8 +122,10 @@ PROMISES: dict[str, Promise] = {
     "B6": partly(
         "one codec for every way an op or a record travels",
         CLUSTER,
-        OPERATIONS
-        + "test_transfer.py::test_what_one_node_exports_another_imports_and_exports_alike",
+        CONTRACT + "test_wire.py::test_every_value_survives_the_wire",
+        CONTRACT + "test_json_values.py::test_every_value_survives_json",
+        OPERATIONS + "test_transfer.py::"
+        "test_what_one_node_exports_another_imports_and_exports_alike",
     ),
     "B7": later(CLUSTER, "repeated failure is loud: log, metric, status, readiness"),
     "B9": later(CLUSTER, "catch-up drains until level"),
@@ -158,6 +165,7 @@ PROMISES: dict[str, Promise] = {
         "erasing removes the text from store, full text, kept answers, history and log",
         CLUSTER,
         OPERATIONS + "test_archive.py::test_erasing_removes_the_text_from_every_file",
+        STORE + "test_session.py::test_a_purge_erases_the_text_everywhere_and_for_good",
     ),
     "C5": later(CLUSTER, "deletes are collected only after every member's cursor has passed"),
     "C6": tested(
@@ -179,11 +187,13 @@ PROMISES: dict[str, Promise] = {
     ),
     "D3": later(CLUSTER, "a node's id is bound to its pinned key"),
     "D4": later(CLUSTER, "a node holds, and a caller sees, only what was granted"),
-    "D6": planned(
+    "D6": partly(
         "no plaintext and no anonymous caller outside loopback",
-        "tests/aimem_node/test_config.py::test_plaintext_beyond_loopback_is_refused",
-        RPC + "test_principals.py::test_a_key_that_is_not_pinned_is_refused_even_with_a_good_token",
-        issue=CLUSTER,
+        CLUSTER,
+        "tests/aimem_node/test_config.py::"
+        "test_plaintext_beyond_loopback_is_refused_whatever_else_is_set",
+        RPC + "test_grpc_server.py::test_a_caller_who_is_not_pinned_never_reaches_an_operation",
+        RPC + "test_grpc_server.py::test_plaintext_is_not_understood_on_the_tls_port",
     ),
     "D7": partly(
         "strict lists with line numbers, live reload, two fingerprints during rotation",
@@ -192,6 +202,7 @@ PROMISES: dict[str, Promise] = {
         RPC + "test_access_files.py::"
         "test_two_fingerprints_of_one_name_stand_side_by_side_during_a_rotation",
         RPC + "test_access.py::test_a_change_of_the_files_is_in_force_at_the_next_look",
+        RPC + "test_grpc_server.py::test_a_pin_is_in_force_without_a_restart",
     ),
     "D8": partly(
         "ops are idempotent, and verified against their origin's key",
@@ -206,9 +217,12 @@ PROMISES: dict[str, Promise] = {
         OPERATIONS + "test_transfer.py::"
         "test_a_forged_reserved_author_is_refused_even_when_the_source_is_trusted",
     ),
-    "D11": planned(
+    "D11": tested(
         "a stock MCP client works against its local node; each refusal names the fix",
-        SURFACES + "test_mcp.py::test_a_stock_client_works_without_any_setting",
+        GATEWAYS + "test_mcp_server.py::test_a_stock_client_lists_and_calls_tools_in_either_era",
+        GATEWAYS + "test_mcp_server.py::"
+        "test_what_goes_wrong_in_a_tool_reaches_the_agent_with_the_way_out",
+        CONTRACT + "test_errors.py::test_without_a_better_idea_the_table_says_what_to_do",
     ),
     "D12": tested(
         "a malformed list refuses to start, or keeps the last good one on reload",
@@ -219,6 +233,7 @@ PROMISES: dict[str, Promise] = {
     "D13": planned(
         "ids never reach paths; secrets are typed and redacted",
         SURFACES + "test_bad_input.py::test_an_id_that_looks_like_a_path_is_only_an_id",
+        CONTRACT + "test_calls.py::test_a_token_is_not_shown",
         RPC + "test_access.py::test_a_token_is_found_by_its_text_and_kept_only_as_a_hash",
     ),
     # E. Governance
@@ -232,17 +247,23 @@ PROMISES: dict[str, Promise] = {
     ),
     "E8": later(SURFACE, "requester is not approver; a vote is a fact; the op is done once"),
     "E9": later(SURFACE, "policy is parsed strictly, and the default is to deny"),
-    "E10": planned(
+    "E10": tested(
         "each operation declares its role; a missing declaration fails start-up",
-        "tests/aimem_node/contract/test_operations.py::test_an_operation_without_a_role_is_refused",
+        CONTRACT + "test_facts.py::"
+        "test_a_declaration_that_a_surface_could_not_honour_stops_the_start",
+        CONTRACT + "test_operations.py::test_only_the_operator_may_look_after_the_node",
     ),
     # F. Outbound calls
     "F1": later(SURFACE, "an outbound call goes only to an address that was checked"),
     "F2": later(SURFACE, "webhooks are signed over time, delivery and body"),
     "F3": later(SURFACE, "a webhook follows the log with its own cursor"),
-    "F5": planned(
+    "F5": tested(
         "every inbound size is capped",
-        SURFACES + "test_bad_input.py::test_a_body_that_is_too_large_is_refused_as_such",
+        GATEWAYS + "test_http.py::test_a_body_above_two_mebibytes_is_413_however_it_is_sent",
+        GATEWAYS + "test_mcp_socket.py::test_a_message_too_large_ends_that_conversation_only",
+        RPC + "test_grpc_server.py::test_a_request_above_the_limit_is_too_large_and_never_seen",
+        CONTRACT + "test_json_text.py::test_a_text_beyond_its_bound_is_not_even_read",
+        CONTRACT + "test_json_text.py::test_free_json_is_bounded_in_depth",
     ),
     # G. Storage and index
     "G1": later(RECALL, "the vector index never evicts; vectors are finite and of one model"),

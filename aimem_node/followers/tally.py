@@ -9,17 +9,13 @@ the next flush, the flush comes at once.
 import asyncio
 import contextlib
 import threading
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
 
 from aimem_node import logs
 from aimem_node.clocks import Clock
-from aimem_node.contract.values import Tier
 from aimem_node.metrics import Metrics
-from aimem_node.operations.call import Touch
-from aimem_node.operations.lives import ACCESS_COUNT_MAX, touched
 from aimem_node.replica.replica import Intent, Replica, Tx
-from aimem_sync.change import Change
+from aimem_node.replica.touch import Touch
 
 FLUSH_AFTER_S = 60.0
 """How much of the counting a crash may cost."""
@@ -28,11 +24,17 @@ FLUSH_MEMORIES_MAX = 500
 PENDING_MAX = 5_000
 """Touched memories that are kept waiting; beyond this a flush starts at once."""
 
+FlushOne = Callable[[Tx, str, Touch], int]
+"""What recalls do to one memory: appends its op and returns 1, or 0 if there is nothing to do."""
+
 
 class Tally:
     """The node's own count of recalls, and the task that flushes it."""
 
-    def __init__(self, replica: Replica, clock: Clock, metrics: Metrics, author: str) -> None:
+    def __init__(
+        self, replica: Replica, clock: Clock, metrics: Metrics, author: str, flush_one: FlushOne
+    ) -> None:
+        self._flush_one = flush_one
         self._replica = replica
         self._clock = clock
         self._metrics = metrics
@@ -90,7 +92,9 @@ class Tally:
             )
 
             def work(tx: Tx, batch: dict[str, Touch] = batch) -> int:
-                return sum(_flush_one(tx, record_id, touch) for record_id, touch in batch.items())
+                return sum(
+                    self._flush_one(tx, record_id, touch) for record_id, touch in batch.items()
+                )
 
             written = await self._replica.write(intent, work)
             self._forget(batch)
@@ -107,23 +111,3 @@ class Tally:
                     del self._pending[record_id]
                 else:
                     self._pending[record_id] = Touch(now.times - done.times, now.at_us)
-
-
-def _flush_one(tx: Tx, record_id: str, touch: Touch) -> int:
-    row = tx.session.memory(record_id)
-    if row is None or row.life != "live":
-        return 0
-    lived = touched(
-        Tier(row.tier), row.expires_us, row.priority, row.access_count, touch.times, touch.at_us
-    )
-    registers: dict[str, Any] = {"accessed_at": max(row.accessed_us or 0, touch.at_us)}
-    if lived.tier.value != row.tier:
-        registers["tier"] = lived.tier.value
-    if lived.expires_us != row.expires_us:
-        registers["expires_at"] = lived.expires_us
-    if lived.priority != row.priority:
-        registers["priority"] = lived.priority
-    times = min(touch.times, max(0, ACCESS_COUNT_MAX - row.access_count))
-    count = {"access": times} if times else {}
-    tx.change(Change(record_id, "memory", set=registers, count=count))
-    return 1

@@ -6,12 +6,13 @@ It never waits for anything.
 """
 
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from aimem_node.clocks import Chance
 from aimem_node.replica.replica import Tx
+from aimem_node.replica.touch import Touches
 from aimem_node.store.view import View
 
 T = TypeVar("T")
@@ -44,26 +45,6 @@ class FileFacts:
     free_bytes: int
     schema: int
     resident_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Touch:
-    """How often a memory was recalled since the last flush, and when last."""
-
-    times: int
-    at_us: int
-
-
-class Touches(Protocol):
-    """The node's own count of recalls, not yet in the log."""
-
-    def add(self, recalled: Mapping[str, int | None], now_us: int) -> None:
-        """Count one recall of each record id; the values are when their lives end, if ever."""
-        ...
-
-    def of(self, record_id: str) -> Touch | None:
-        """What is counted and not yet flushed."""
-        ...
 
 
 @dataclass(slots=True)

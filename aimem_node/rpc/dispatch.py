@@ -20,8 +20,9 @@ from aimem_node.contract.operations import OPERATIONS, Effect, Operation
 from aimem_node.contract.values import Outcome, WriteResult
 from aimem_node.metrics import Metrics
 from aimem_node.operations import registry
-from aimem_node.operations.call import NodeFacts, ReadCall, StreamCall, Touches, WriteCall
+from aimem_node.operations.call import NodeFacts, ReadCall, StreamCall, WriteCall
 from aimem_node.replica.replica import Intent, Replica, Tx, request_sha256
+from aimem_node.replica.touch import Touches
 from aimem_node.rpc.principals import Authenticator, Principal, resolve_agent
 from aimem_node.store.view import View
 

@@ -132,9 +132,10 @@ class GrpcServer:
             roots = self._roots if listener.client_certificates else None
             credentials = server_credentials(self._identity, roots)
             server.add_generic_rpc_handlers(self._handlers(_tls_credentials))
-            wanted = f"{listener.host}:{listener.port}"
+            host = listener.host if ":" not in listener.host else f"[{listener.host.strip('[]')}]"
+            wanted = f"{host}:{listener.port}"
             port = _open(wanted, lambda: server.add_secure_port(wanted, credentials))
-            address = f"{listener.host}:{port}"
+            address = f"{host}:{port}"
         await server.start()
         if isinstance(listener, UnixListener):
             os.chmod(listener.path, 0o600)

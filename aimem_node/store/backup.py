@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -78,7 +79,8 @@ def backup(data_dir: Path, to_dir: Path, keep: int, now_us: int, version: str) -
         sync_directory(to_dir)
         return Backup(target, sha256, size, _prune(to_dir, keep))
     except (OSError, apsw.Error) as cause:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
         raise Failure(
             Code.STORAGE,
             f"no backup could be made in {to_dir}: {cause}",

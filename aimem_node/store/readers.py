@@ -125,6 +125,7 @@ def _explained(cause: BaseException, budget_ms: int) -> BaseException:
             Code.DEADLINE,
             f"the query took longer than {budget_ms} ms",
             next="Narrow it: name a namespace, use rarer words, or ask for fewer.",
+            definite=True,  # a read changes nothing
         )
     if isinstance(cause, apsw.CorruptError | apsw.NotADBError):
         return Failure(Code.CORRUPT, f"the store is damaged: {cause}")

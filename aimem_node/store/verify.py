@@ -91,10 +91,15 @@ def _records(view: View, found: Verified) -> Iterator[str]:
                 yield f"record {name} does not match its hash"
             digest = digest.add(bucket_of(name), kept.hash)
             shown = display(state)
-            if memory_of(shown, kept.rid, kept.born_lamport, kept.born_id) != view.memory(name):
+            row = memory_of(shown, kept.rid, kept.born_lamport, kept.born_id)
+            if row != view.memory(name):
                 yield f"the row of memory {name} is not what its record says"
+            if view.tag_rows(kept.rid) != (() if row is None else row.tags):
+                yield f"the tags of memory {name} are not what its record says"
             if link_of(shown, kept.born_lamport) != view.link(name):
                 yield f"the row of link {name} is not what its record says"
+    for name in view.links_without_record(PROBLEMS_MAX):
+        yield f"the row of link {name} stands for no record"
     for bucket in digest.differing(view.digest()):
         yield f"bucket {bucket} of the digest is not the sum of its records"
 

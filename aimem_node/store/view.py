@@ -84,6 +84,20 @@ class View:
         found = self._connection.execute(f"PRAGMA integrity_check({int(limit)})")
         return [str(problem) for (problem,) in found if problem != "ok"]
 
+    def tag_rows(self, rid: int) -> tuple[str, ...]:
+        """The tags by which a memory is found, sorted; the same as its own unless damaged."""
+        rows = self._connection.execute("SELECT tag FROM memory_tag WHERE rid = ?", (rid,))
+        return tuple(sorted(tag for (tag,) in rows))
+
+    def links_without_record(self, limit: int) -> list[str]:
+        """Links that no record stands for: there are none unless damaged."""
+        rows = self._connection.execute(
+            "SELECT record_id FROM link WHERE record_id NOT IN (SELECT record_id FROM record)"
+            " LIMIT ?",
+            (limit,),
+        )
+        return [record_id for (record_id,) in rows]
+
     # -- memories --------------------------------------------------------------------------
 
     def resolve_id(self, text: str, *, deleted: bool = False, path: str = "$.id") -> str:

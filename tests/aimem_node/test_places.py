@@ -28,6 +28,9 @@ def test_a_socket_path_fits_where_the_kernel_wants_it(tmp_path: Path) -> None:
 
 
 def test_nothing_heavy_is_imported() -> None:
-    code = "import sys; before = set(sys.modules); import aimem_node.places; print(*sorted(set(sys.modules) - before))"
+    code = (
+        "import sys; before = set(sys.modules); import aimem_node.places;"
+        "print(*sorted(set(sys.modules) - before))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert set(done.stdout.split()) <= {"aimem_node", "aimem_node.places"}

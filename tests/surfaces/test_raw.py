@@ -1,4 +1,4 @@
-"""What has no flags or is a stream, over the ways in that carry it; and input that is plainly bad."""
+"""What has no flags or is a stream, over the ways in that carry it; and plainly bad input."""
 
 import json
 import os

@@ -7,7 +7,6 @@ both places. `rich` is only imported when there is a terminal to use it on.
 import os
 import shutil
 import sys
-import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import Enum
@@ -27,7 +26,6 @@ class Tone(Enum):
     STRONG = "bold"
     GOOD = "bold green"
     BAD = "bold red"
-    WARN = "yellow"
     NAME = "cyan"
     FIGURE = "bold cyan"
     STEP = "bold magenta"
@@ -71,13 +69,6 @@ class Screen:
         """The heading of the next part."""
         self.gap()
         self.line(("▸ ", Tone.STEP), (title, Tone.STRONG), "  ", *note, indent=1)
-
-    def quote(self, text: str, *, indent: int, lines_max: int = 2) -> None:
-        """Somebody's words, folded to a few lines."""
-        room = self.width - indent
-        shown = textwrap.wrap(" ".join(text.split()), room, max_lines=lines_max, placeholder=" …")
-        for each in shown:
-            self.line(each, indent=indent)
 
     def gap(self) -> None:
         """An empty line."""

@@ -139,8 +139,8 @@ async def share(screen: Screen, first: Tool, second: Tool, intake: Intake) -> No
         raise DemoError(f"{SECOND_TOOL} does not see what {FIRST_TOOL} wrote")
     screen.line(f"{FIRST_TOOL} amended a memory; {SECOND_TOOL} sees it, and its history:")
     versions = (await second.call("history", id=memory_id))["versions"]
-    for version in versions[:VERSIONS_SHOWN]:
-        show_version(screen, version)
+    for age, version in enumerate(versions[:VERSIONS_SHOWN]):
+        show_version(screen, version, is_newest=age == 0)
 
 
 def changed_turn(intake: Intake) -> tuple[str, Any]:
@@ -151,15 +151,14 @@ def changed_turn(intake: Intake) -> tuple[str, Any]:
     return intake.ids[turn_id], turns[turn_id]
 
 
-def show_version(screen: Screen, version: Mapping[str, Any]) -> None:
+def show_version(screen: Screen, version: Mapping[str, Any], *, is_newest: bool) -> None:
     """One write: who made it, when, and what it set."""
     at = datetime.fromisoformat(str(version["written_at"]))
     text = " ".join(str(words_of(version.get("change") or {})).split())
-    now = version.get("current")
     screen.line(
-        ("● " if now else "○ ", Tone.GOOD if now else Tone.QUIET),
+        ("now     " if is_newest else "before  ", Tone.GOOD if is_newest else Tone.QUIET),
         (f"{version.get('author', '')}, {at:%H:%M:%S} ", Tone.NAME),
-        (text, Tone.PLAIN if now else Tone.QUIET),
+        (text, Tone.PLAIN if is_newest else Tone.QUIET),
         indent=5,
     )
 
@@ -180,4 +179,4 @@ def farewell(screen: Screen, home: Path, took_s: float) -> None:
     """What is left (nothing) and what to do next."""
     screen.step("Gone", (f"node stopped, {home} removed, {took_s:.0f} s in all", Tone.PLAIN))
     screen.line("keep one of your own:  ", ("aimem install claude-code", Tone.STRONG))
-    screen.line("or from a shell:       ", ("aimem store --help", Tone.STRONG))
+    screen.line("or from a shell:       ", ("aimem help", Tone.STRONG))

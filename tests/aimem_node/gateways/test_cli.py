@@ -47,8 +47,8 @@ def test_colours_are_for_terminals_that_want_them(monkeypatch: pytest.MonkeyPatc
 
 def test_trees_tables_and_writes_have_a_form_of_their_own() -> None:
     look = showing.Look()
-    tree = {"tree": {"namespace": "", "name": "", "count": 0, "subtree_count": 1, "children": [
-        {"namespace": "a", "name": "a", "count": 1, "subtree_count": 1, "children": []}]}}  # fmt: skip
+    leaf = {"namespace": "a", "name": "a", "count": 1, "subtree_count": 1, "children": []}
+    tree = {"tree": leaf | {"name": "", "namespace": "", "count": 0, "children": [leaf]}}
     assert "  a  count 1" in showing.answer({}, tree, look)
     rows = {"namespaces": [{"count": 12, "namespace": "a"}, {"count": 3, "namespace": "b"}]}
     assert showing.answer({"rows": "namespaces"}, rows, look).splitlines()[:2] == [

@@ -8,9 +8,13 @@ from aimem_node.operations.lives import higher, later, touched
 
 tiers = st.sampled_from(list(Tier))
 moments = st.integers(0, 10**16)
+ends = st.none() | moments
+priorities = st.integers(1, 10)
 
 
-@given(tiers, st.none() | moments, st.integers(1, 10), st.integers(0, 50), st.integers(1, 50), moments)
+@given(
+    tiers, st.none() | moments, st.integers(1, 10), st.integers(0, 50), st.integers(1, 50), moments
+)
 def test_being_recalled_never_shortens_a_life_or_lowers_anything(
     tier: Tier, ends: int | None, priority: int, before: int, times: int, at_us: int
 ) -> None:
@@ -20,7 +24,9 @@ def test_being_recalled_never_shortens_a_life_or_lowers_anything(
     assert priority <= lived.priority <= 10
 
 
-@given(tiers, st.none() | moments, st.integers(1, 10), st.integers(0, 20), st.lists(st.integers(1, 9)))
+@given(
+    tiers, st.none() | moments, st.integers(1, 10), st.integers(0, 20), st.lists(st.integers(1, 9))
+)
 def test_recalls_flushed_in_parts_raise_the_priority_as_if_flushed_at_once(
     tier: Tier, ends: int | None, priority: int, before: int, parts: list[int]
 ) -> None:

@@ -222,7 +222,10 @@ def test_bulk_store_keeps_all_or_nothing(node: Harness) -> None:
     good = [{"title": f"t{n}", "content": "c"} for n in range(10)]
     answer = node.call("BulkStore", memories=good)
     assert (answer["created"], answer["updated"], len(answer["ids"])) == (10, 0, 10)
-    bad = [{"title": "fresh", "content": "c"}, {"title": "t3", "content": "c", "on_conflict": "error"}]
+    bad = [
+        {"title": "fresh", "content": "c"},
+        {"title": "t3", "content": "c", "on_conflict": "error"},
+    ]
     failure = refused(node, "BulkStore", memories=bad)
     assert failure.path == "$.memories[1].title"
     assert node.call("List")["count"] == 10

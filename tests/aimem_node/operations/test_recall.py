@@ -74,8 +74,8 @@ def test_tags_agents_sessions_and_times_filter_inside_the_search(node: Harness) 
 
 @pytest.mark.parametrize(
     "query",
-    ['"', "AND OR NOT", "a* OR b", "title:x", "NEAR(a b)", "x^2", "-x", "(", "col : y", "\u200bzebra",
-     "'; DROP TABLE memory; --", "{a b}", "+zebra"],
+    ['"', "AND OR NOT", "a* OR b", "title:x", "NEAR(a b)", "x^2", "-x", "(", "col : y",
+     "\u200bzebra", "'; DROP TABLE memory; --", "{a b}", "+zebra"],
 )  # fmt: skip
 def test_no_query_text_is_ever_read_as_syntax(node: Harness, query: str) -> None:
     node.store("z", "zebra")

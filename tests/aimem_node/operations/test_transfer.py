@@ -69,7 +69,10 @@ def test_a_forged_reserved_author_is_refused_even_when_the_source_is_trusted(nod
 
 
 def test_one_bad_record_keeps_the_whole_batch_out(node: Harness) -> None:
-    records = [{"id": "m-1", "title": "t", "content": "c"}, {"id": "m-2", "title": " ", "content": "c"}]
+    records = [
+        {"id": "m-1", "title": "t", "content": "c"},
+        {"id": "m-2", "title": " ", "content": "c"},
+    ]
     with pytest.raises(Failure) as caught:
         node.call("Import", memories=records)
     assert caught.value.path.startswith("$.memories[1]")

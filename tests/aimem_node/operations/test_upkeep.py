@@ -56,7 +56,9 @@ def test_events_follow_the_log_and_go_on_after_a_token(node: Harness) -> None:
     ]  # fmt: skip
     rest = node.stream("Events", after=events[2]["token"], limit=2)
     assert rest == events[3:]
-    assert [e["id"] for e in node.stream("Events", after="start", namespace="y", limit=1)] == [other]
+    assert [e["id"] for e in node.stream("Events", after="start", namespace="y", limit=1)] == [
+        other
+    ]
 
 
 def test_a_follower_that_waits_is_woken_by_the_next_write(node: Harness) -> None:

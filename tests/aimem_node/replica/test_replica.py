@@ -45,8 +45,7 @@ def test_a_refused_write_leaves_nothing(node: Harness) -> None:
 def test_the_same_title_from_many_callers_at_once_is_one_memory(node: Harness) -> None:
     ids: list[str] = []
     workers = [
-        threading.Thread(target=lambda: ids.append(node.store("the one title")))
-        for _ in range(40)
+        threading.Thread(target=lambda: ids.append(node.store("the one title"))) for _ in range(40)
     ]
     for worker in workers:
         worker.start()
@@ -78,8 +77,8 @@ def test_a_key_of_one_caller_means_nothing_to_another(node: Harness) -> None:
     from dataclasses import replace
 
     from aimem_node.contract.calls import Channel
-    from aimem_node.rpc.access_edit import create_token
     from aimem_node.contract.operations import Role
+    from aimem_node.rpc.access_edit import create_token
 
     token = create_token(str(node.data_dir), "ci", Role.WRITER)
     node.clock.move(seconds=1)

@@ -84,7 +84,7 @@ def test_a_file_that_breaks_while_running_leaves_the_last_good_list_in_force(
 
 
 @pytest.mark.parametrize("name", ["pins.txt", "tokens.txt"])
-def test_a_malformed_list_never_becomes_an_empty_one(
+def test_a_file_that_is_broken_at_the_start_refuses_to_start(
     home: str, clock: HandClock, name: str
 ) -> None:
     Path(home, "access").mkdir()

@@ -109,6 +109,20 @@ def test_a_node_with_another_certificate_is_not_spoken_to(tmp_path: Path) -> Non
     play(tmp_path, scene)
 
 
+@pytest.mark.parametrize("host", ["::1", "[::1]", "localhost"])
+def test_a_host_may_be_written_in_any_way(tmp_path: Path, host: str) -> None:
+    if not socket.has_ipv6 and ":" in host:
+        pytest.skip("this machine has no IPv6")
+
+    async def scene(stage: Stage) -> None:
+        stage.pin("laptop")
+        (address,) = (await stage.serve(TlsListener(host, 0))).addresses
+        async with stage.client(address, "laptop") as client:
+            assert (await client.call("Get", GET)).memory.id == "m1"
+
+    play(tmp_path, scene)
+
+
 def test_a_pin_is_in_force_without_a_restart(tmp_path: Path) -> None:
     async def scene(stage: Stage) -> None:
         address = await stage.serve_tls()

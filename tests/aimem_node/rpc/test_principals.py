@@ -201,7 +201,7 @@ capitals = st.lists(st.booleans(), min_size=8, max_size=8)
 
 
 @given(reserved, capitals, st.just("") | st.text("abn01:@./-_", max_size=8).map(":".__add__))
-def test_reserved_names_are_refused_however_spelled(
+def test_an_internal_name_cannot_be_spelled_by_anyone(
     word: str, upper: list[bool], tail: str
 ) -> None:
     letters = zip(word, upper, strict=False)
@@ -211,7 +211,7 @@ def test_reserved_names_are_refused_however_spelled(
 
 
 @given(st.text(max_size=140), st.text(max_size=140))
-def test_a_claim_never_makes_a_caller_somebody_else(claim: str, hint: str) -> None:
+def test_whatever_is_claimed_the_answer_is_a_sound_id_or_a_refusal(claim: str, hint: str) -> None:
     for principal in (ANN, CI):
         try:
             agent_id = resolve_agent(principal, claim, hint)

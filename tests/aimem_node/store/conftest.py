@@ -45,7 +45,9 @@ class Pen:
         return session.take(self.op(session, change, key, at_us))
 
     @staticmethod
-    def memory(record_id: str, title: str = "title", content: str = "content", **more: Any) -> Change:
+    def memory(
+        record_id: str, title: str = "title", content: str = "content", **more: Any
+    ) -> Change:
         """A wish for a whole memory; registers by name, facts among them."""
         facts = {
             "agent_id": more.pop("agent_id", "ai:claude"),
@@ -67,12 +69,12 @@ class Pen:
             "updated_at": facts["created_at"],
             **more,
         }
-        return Change(
-            record_id, "memory", {"body": body, "facts": facts, **registers}, tag=tags
-        )
+        return Change(record_id, "memory", {"body": body, "facts": facts, **registers}, tag=tags)
 
     @staticmethod
-    def link(record_id: str, source_id: str, target_id: str, relation: str = "related_to") -> Change:
+    def link(
+        record_id: str, source_id: str, target_id: str, relation: str = "related_to"
+    ) -> Change:
         body = {
             "source_id": source_id,
             "target_id": target_id,

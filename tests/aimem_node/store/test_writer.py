@@ -101,9 +101,13 @@ def test_a_full_disk_refuses_the_write_and_heals_when_there_is_room(bench, pen) 
 
     pages = bench.do(lambda s: s._connection.pragma("page_count"))
     bench.do(limit(pages))
-    with pytest.raises(Failure) as raised:
+
+    def fill():
         for at in range(100):
             bench.put(pen.memory(f"n{at}", content="x" * 60_000))
+
+    with pytest.raises(Failure) as raised:
+        fill()
     assert raised.value.code == Code.STORAGE
     assert raised.value.definite
     assert "nothing was written" in raised.value.message
@@ -211,16 +215,15 @@ def test_a_killed_node_has_every_acknowledged_write_once(bench, tmp_path, pen) -
             text=True,
         )
         assert child.stdout is not None
-        for _ in range(kills_after):
-            acknowledged.append(child.stdout.readline().strip())
+        acknowledged += [child.stdout.readline().strip() for _ in range(kills_after)]
         child.send_signal(signal.SIGKILL)
         acknowledged += child.stdout.read().split("\n")[:-1]
         child.wait(30)
         child.stdout.close()
         assert all(acknowledged), "the child writes"
         bench.again()
-        held = bench.see(lambda view: [row.record_id for row in view.memories(acknowledged)])
-        assert held == acknowledged
+        held = bench.see(lambda view, ids=tuple(acknowledged): view.memories(ids))
+        assert [row.record_id for row in held] == acknowledged
         ops = bench.see(lambda view: view.ops_after(0, 100_000))
         names = [placed.op.record_id for placed in ops]
         assert len(names) == len(set(names)), "none twice"

@@ -30,8 +30,11 @@ class FakeNode:
         # Short, since a socket's path may have 107 bytes and pytest's directories are long.
         self.home = tempfile.mkdtemp(prefix="am")
         self.data_dir = os.path.join(self.home, "data")
-        self.env = {**os.environ, "AIMEM_DATA_DIR": self.data_dir,
-                    "AIMEM_RUNTIME_DIR": os.path.join(self.home, "run"), "AIMEM_NO_START": "1"}  # fmt: skip
+        self.env = os.environ | {
+            "AIMEM_DATA_DIR": self.data_dir,
+            "AIMEM_RUNTIME_DIR": os.path.join(self.home, "run"),
+            "AIMEM_NO_START": "1",
+        }
         for name in ("AIMEM_AGENT_ID", "AIMEM_NODE", "NO_COLOR"):
             self.env.pop(name, None)
         self.asked: list[Asked] = []

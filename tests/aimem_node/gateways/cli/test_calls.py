@@ -25,8 +25,8 @@ MEMORY = {
 def test_a_call_imports_nothing_heavy(fake: FakeNode) -> None:
     fake.answer = lambda _: (200, {"memories": [MEMORY], "count": 1})
     bare = _imported("pass", fake)
-    for arguments in (["session-start"], ["recall", "x", "--json"], ["store", "-T", "t", "-c", "c",
-                                                                     "-n", "a", "--json"]):  # fmt: skip
+    store = ["store", "-T", "t", "-c", "c", "-n", "a", "--json"]
+    for arguments in (["session-start"], ["recall", "x", "--json"], store):
         run = f"from aimem_node.gateways.cli import fast; assert fast.main({arguments!r}) == 0"
         assert _imported(run, fake) & HEAVY - bare == set(), arguments
     assert len(fake.asked) == 3

@@ -1,9 +1,11 @@
 """What is measured, in which order, and what is refused before anything starts."""
 
+import json
 from pathlib import Path
 
 import pytest
 
+from aimem_node.gateways.demo import own_node
 from aimem_node.gateways.operator.bench import runner
 from aimem_node.gateways.operator.bench.runner import BenchError, Options
 
@@ -31,3 +33,17 @@ def test_an_existing_store_is_not_measured(tmp_path: Path) -> None:
     with pytest.raises(BenchError, match="not an empty directory"):
         runner.place(tmp_path)
     assert runner.place(tmp_path / "new").is_dir()
+
+
+def test_a_run_measures_a_real_node_reports_it_and_leaves_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where, file = tmp_path / "disk", tmp_path / "figures.json"
+    result = runner.run(Options(quick=True, only=("idle", "crowd"), json_file=file, where=where))
+    assert result == json.loads(file.read_text(encoding="utf-8"))
+    exact = [figure for figure in result["figures"] if figure["rule"] == "exactly"]
+    assert [figure["value"] for figure in exact] == [1000, 1000]
+    shown = capsys.readouterr().out
+    assert all(figure["what"] in shown for figure in result["figures"])
+    assert list(where.iterdir()) == []
+    assert own_node.pids_at_work_in(tmp_path) == []
