@@ -40,7 +40,8 @@ $(READY): pyproject.toml
 	  if ! "$$python" -m venv $(VENV); then rm -rf $(VENV); \
 	    echo "This Python cannot make environments; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; fi; fi; \
 	echo "Installing what pyproject.toml asks for (the first time takes a minute or two) ..."; \
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' \
+	  --config-settings editable_mode=compat; \
 	touch $@
 
 run: $(READY) ## Run a node in the foreground (ARGS="--data-dir DIR ...")
@@ -55,7 +56,7 @@ test: check ## Everything that must hold: check, then all tests on two cores
 check: $(READY) ## What needs no running node: style, types, import directions, made files, tidiness
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy aimem_sync aimem_node chaos/kill.py
+	$(BIN)/mypy aimem_sync aimem_node chaos
 	$(BIN)/lint-imports
 	$(BIN)/python -m aimem_node.contract.make --check
 	$(BIN)/python -m pytest tests/test_tidy.py tests/test_requirements.py

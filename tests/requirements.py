@@ -82,14 +82,16 @@ PROMISES: dict[str, Promise] = {
     "A3": later(CLUSTER, "acks are counted by pinned identity, never by address"),
     "A4": later(CLUSTER, "a write has one monotonic deadline"),
     "A5": later(CLUSTER, "an ack names ops that are on disk; anything else is a nack and says why"),
-    "A6": planned(
+    "A6": tested(
         "only the node opens the store; every client goes through it",
         SURFACES + "test_one_door.py::test_every_way_in_works_with_the_database_unreadable_to_it",
+        SURFACES + "test_one_door.py::"
+        "test_the_guard_of_that_test_does_catch_a_client_that_opens_the_store",
     ),
-    "A7": planned(
+    "A7": partly(
         "every state change of every kind is an op in one log",
+        CLUSTER,
         SURFACES + "test_one_door.py::test_every_writing_operation_appends_an_op",
-        issue=CLUSTER,
     ),
     "A8": partly(
         "ops made by background work pass the same door as any other",
@@ -230,7 +232,7 @@ PROMISES: dict[str, Promise] = {
         RPC + "test_access.py::"
         "test_a_file_that_breaks_while_running_leaves_the_last_good_list_in_force",
     ),
-    "D13": planned(
+    "D13": tested(
         "ids never reach paths; secrets are typed and redacted",
         SURFACES + "test_bad_input.py::test_an_id_that_looks_like_a_path_is_only_an_id",
         CONTRACT + "test_calls.py::test_a_token_is_not_shown",
@@ -240,10 +242,11 @@ PROMISES: dict[str, Promise] = {
     "E1": later(SURFACE, "one resolver for display and for enforcement"),
     "E2": later(SURFACE, "the gate stands at the single append point"),
     "E4": later(SURFACE, "an error while looking up a rule is a refusal, with its own error"),
-    "E5": planned(
+    "E5": partly(
         "check and count in one transaction",
-        OPERATIONS + "test_memories.py::test_a_title_cannot_be_taken_twice_at_once",
-        issue=SURFACE,
+        SURFACE,
+        "tests/aimem_node/replica/test_replica.py::"
+        "test_the_same_title_from_many_callers_at_once_is_one_memory",
     ),
     "E8": later(SURFACE, "requester is not approver; a vote is a fact; the op is done once"),
     "E9": later(SURFACE, "policy is parsed strictly, and the default is to deny"),
@@ -288,13 +291,15 @@ PROMISES: dict[str, Promise] = {
         "every released schema migrates with real rows, after an automatic backup",
         STORE + "test_database.py::test_an_older_file_is_backed_up_and_migrated",
     ),
-    "G8": planned(
+    "G8": tested(
         "export and import prove counts and hashes; partial is a failure",
         OPERATIONS
         + "test_transfer.py::test_what_one_node_exports_another_imports_and_exports_alike",
         OPERATIONS + "test_transfer.py::test_one_bad_record_keeps_the_whole_batch_out",
         "tests/aimem_node/gateways/cli/test_transfer.py::"
         "test_an_import_that_is_cut_short_exits_with_a_failure",
+        "tests/aimem_node/gateways/cli/test_transfer.py::"
+        "test_an_export_that_is_not_whole_leaves_no_file",
     ),
     "G9": tested(
         "query text never reaches full-text syntax",

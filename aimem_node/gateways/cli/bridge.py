@@ -46,8 +46,8 @@ def run(rest: list[str], settings: dict[str, Any], env: Mapping[str, str]) -> in
         "profile": profile,
         "agent_id": settings.get("agent_id"),
     }
-    link.sendall(json.dumps(preface).encode() + b"\n")
-    if pump(link, sys.stdin.fileno(), sys.stdout.fileno()):
+    first = bytearray(json.dumps(preface).encode() + b"\n")
+    if pump(link, sys.stdin.fileno(), sys.stdout.fileno(), first):
         return 0
     raise failures.CallFailure(
         "UNAVAILABLE",
@@ -105,11 +105,12 @@ def open_link(settings: dict[str, Any], env: Mapping[str, str]) -> socket.socket
         time.sleep(node.POLL_S)
 
 
-def pump(link: socket.socket, source: int, sink: int) -> bool:
-    """Carry bytes both ways until an end closes. True if it was stdin."""
+def pump(link: socket.socket, source: int, sink: int, up: bytearray) -> bool:
+    """Carry bytes both ways until an end closes. True if it was stdin.
+
+    `up` is what goes to the node, and holds what it is to be told first.
+    """
     link.setblocking(False)
-    up = bytearray()
-    """From the client, for the node."""
     down = bytearray()
     """From the node, for the client."""
     source_open, link_open, told = True, True, False

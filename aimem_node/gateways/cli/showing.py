@@ -20,7 +20,7 @@ ROW_CONTENT_LINES_MAX = 3
 WIDTH_MAX = 100
 FIRST = ("id", "name", "title", "namespace", "source_id", "relation", "target_id")
 """What names a thing comes before what else is known of it. JSON has the names in any order."""
-CELL_CHARS_MAX = 48
+CELL_CHARS_MAX = 72
 _STYLES = {"bold": "1", "dim": "2", "tag": "36", "good": "32", "warn": "33"}
 
 
@@ -77,7 +77,8 @@ def item(operation: dict[str, Any], line: bytes, look: Look) -> str:
     """One item of a stream, on one line."""
     del operation
     value = json.loads(line)
-    said = [_short(part) for part in value.values() if part not in ("", None, [], {})]
+    parts = [value[name] for name in _ordered(value)]
+    said = [_short(part) for part in parts if part not in ("", None, [], {})]
     return look.paint("dim", said[0]) + "  " + "  ".join(said[1:]) + "\n" if said else ""
 
 

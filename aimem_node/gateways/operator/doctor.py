@@ -145,29 +145,27 @@ def check_disk(data_dir: str) -> list[Finding]:
 
 def check_ways_in(data_dir: str) -> list[Finding]:
     """Lock, pid file and sockets, and whether they belong to anyone."""
-    env = dict(os.environ)
-    directory = places.runtime_dir(data_dir, env)
-    if not os.path.isdir(directory):
-        return [ok("ways", "no sockets are left over")]
-    found = os.stat(directory)
-    if found.st_uid != os.geteuid() or found.st_mode & 0o077:
-        mend = f"Remove {directory}, or set {places.RUNTIME_DIR_ENV} to a directory of your own."
-        return [error("ways", f"{directory} belongs to someone else or is open to others", mend)]
+    directory = places.runtime_dir(data_dir, dict(os.environ))
+    there = os.path.isdir(directory)
+    if there:
+        found = os.stat(directory)
+        if found.st_uid != os.geteuid() or found.st_mode & 0o077:
+            said = f"{directory} belongs to someone else or is open to others"
+            mend = f"Remove it, or set {places.RUNTIME_DIR_ENV} to a directory of your own."
+            return [error("ways", said, mend)]
     if calling.is_running(data_dir):
         return [ok("ways", f"the node answers in {directory}")]
     if calling.lock_is_held(data_dir):
         pid = calling.pid_of(data_dir)
-        mend = (
-            f"Wait if it has just been started; else: kill {pid}"
-            if pid
-            else (f"Find who holds {places.lock_path(data_dir)} (lsof) and stop it.")
-        )
         who = f"process {pid}" if pid else "a process"
-        return [error("ways", f"{who} has the directory open and does not answer", mend)]
-    left = [name for name in sorted(os.listdir(directory)) if name.endswith((".sock", ".pid"))]
+        end = f"kill {pid}" if pid else f"find it with: fuser {places.lock_path(data_dir)}"
+        said = f"{who} has the directory open and does not answer"
+        return [error("ways", said, f"Wait if it has just been started; else {end}")]
+    names = sorted(os.listdir(directory)) if there else []
+    left = [name for name in names if name.endswith((".sock", ".pid"))]
     if left:
-        mend = "Nothing need be done: the next start replaces them."
-        return [warning("ways", f"left over by a node that was killed: {', '.join(left)}", mend)]
+        said = f"left over by a node that was killed: {', '.join(left)}"
+        return [warning("ways", said, "Nothing need be done: the next start replaces them.")]
     return [ok("ways", "no sockets are left over")]
 
 

@@ -10,6 +10,7 @@ from aimem_node.contract.errors import SIGNS
 from aimem_node.contract.operations import OPERATIONS
 from aimem_node.gateways.cli import completing, failures, fast, helping, project, request, showing
 from aimem_node.gateways.cli import surface as surfaces
+from aimem_node.gateways.cli.progress import Bar
 
 HEAVY = {"argparse", "dataclasses", "typing", "logging", "asyncio", "http.client", "grpc",
          "subprocess", "pathlib", "urllib.parse", "inspect", "difflib", "textwrap",
@@ -131,3 +132,17 @@ def test_a_path_parameter_is_never_a_path() -> None:
     assert request.build(operation, {"id": "../x", "limit": 3}) == (
         "GET", "/m/..%2Fx/history?limit=3", None,
     )  # fmt: skip
+
+
+def test_progress_is_drawn_for_a_terminal_and_taken_away_again() -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    shown, hidden = Terminal(), io.StringIO()
+    for out in (shown, hidden):
+        with Bar("importing", 1200, out) as bar:
+            bar.reach(600)
+    assert "600 of 1,200" in shown.getvalue()
+    assert shown.getvalue().endswith("\r\x1b[K")
+    assert hidden.getvalue() == ""

@@ -12,7 +12,8 @@ from aimem_node.store.session import WriteSession
 SYNTAX = [
     '"', '""', "*", "a*", "NEAR(a b)", "a NEAR/2 b", "title:x", "{title content}: x", "^x", "-x",
     "AND", "a AND", "NOT", "(", ")", "a OR", "x' OR 1=1 --", "\0", "a\0b", "+", "rank",
-    "memory_fts",    "\ud7ff\ufffe", "\U0001f600", "a" * 100_000, "word " * 20_000, "", "   ", "\u200b",
+    "memory_fts",
+    "\ud7ff\ufffe", "\U0001f600", "a" * 100_000, "word " * 20_000, "", "   ", "\u200b",
 ]  # fmt: skip
 
 

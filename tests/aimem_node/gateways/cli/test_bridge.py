@@ -91,7 +91,12 @@ def test_answers_under_way_still_come_after_stdin_has_closed(fake: FakeNode) -> 
 
 
 def test_a_node_that_goes_away_ends_the_bridge_with_a_reason(fake: FakeNode) -> None:
-    serve(fake, lambda link: link.sendall(b"bye\n"))
+    def talk(link: socket.socket) -> None:
+        with link.makefile("rb") as lines:
+            lines.readline()
+        link.sendall(b"bye\n")
+
+    serve(fake, talk)
     with bridge(fake) as running:
         assert running.stdout is not None
         assert running.stderr is not None

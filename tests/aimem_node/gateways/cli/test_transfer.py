@@ -47,19 +47,11 @@ def taking(asked: Asked) -> tuple[int, Any]:
 
 
 def test_the_hash_is_the_one_that_the_node_makes() -> None:
-    records = [
-        ExportRecord(
-            memory=Memory(
-                id="m",
-                title="ü",
-                content="c\u2028",
-                confidence=0.1,
-                tier=Tier.LONG,
-                created_at=1_700_000_000_000_001,
-            )
-        ),  # fmt: skip
-        ExportRecord(link=MemoryLink(id="l", source_id="a", relation=Relation.SUPERSEDES)),
-    ]
+    kept = Memory(
+        id="m", title="ü", content="c\u2028", confidence=0.1, tier=Tier.LONG, created_at=1_700_001
+    )
+    stated = MemoryLink(id="l", source_id="a", relation=Relation.SUPERSEDES)
+    records = [ExportRecord(memory=kept), ExportRecord(link=stated)]
     lines = [codec.dumps(codec.to_json(record)).encode() for record in records]
     proof = Proof()
     for line in lines:
