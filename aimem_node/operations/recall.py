@@ -26,8 +26,9 @@ from aimem_node.operations.shapes import memory_of, place_filter, tokens, wanted
 from aimem_node.store.listing import Filter, Order
 from aimem_node.store.rows import MemoryRow
 
-POOL = 100
-"""Candidates that are ranked. Wider than any answer, so that the factors have a choice."""
+POOL_MIN = 40
+"""Candidates that are ranked, at least; twice what is asked for if that is more. The factors move
+a hit by a fifth, and need no wider choice than this."""
 RECENCY_SHARE = 0.15
 PRIORITY_STEP = 0.02
 CONFIDENCE_SHARE = 0.2
@@ -53,7 +54,7 @@ def recall(call: ReadCall, request: RecallRequest) -> RecallResponse:
         call, place, tier=request.tier, tags=request.tags, agent_id=request.agent_id,
         session=request.session, since=request.since, until=request.until,
     )  # fmt: skip
-    result = call.view.search(request.context, "any", chosen, POOL)
+    result = call.view.search(request.context, "any", chosen, max(POOL_MIN, 2 * request.limit))
     rows = {row.record_id: row for row in call.view.memories([h.record_id for h in result.hits])}
     best = max((hit.score for hit in result.hits), default=1.0) or 1.0
     ranked = [

@@ -166,6 +166,7 @@ CREATE VIRTUAL TABLE memory_fts USING fts5(
     tokenize='porter unicode61 remove_diacritics 2'
 );
 INSERT INTO memory_fts(memory_fts, rank) VALUES('automerge', 8);
+INSERT INTO memory_fts(memory_fts, rank) VALUES('usermerge', 2);
 CREATE VIRTUAL TABLE memory_word USING fts5vocab('memory_fts', 'row');
 """
 

@@ -36,9 +36,13 @@ GROUP_JOBS_MAX: Final = 256
 GROUP_CHANGES_MAX: Final = 4_000
 """Rows changed in one group, about 400 ops: a bulk store is a group of its own."""
 IDLE_S: Final = 0.05
-"""Without work for this long, the writer tidies up: checkpoints, and scrubs after a purge."""
+"""Without work for this long, the writer tidies up: it merges what was added to the index,
+checkpoints, and scrubs after a purge."""
 SCRUB_PAGES: Final = 200
 """Pages of the index merged at a time, about 10 ms of work that a write may have to wait for."""
+MERGE_PAGES: Final = 64
+"""Pages of the index merged at a time in an idle moment, about 3 ms of work: every commit adds a
+part to the index, and a search reads all parts."""
 CHECKPOINT_IDLE_PAGES: Final = 256
 """1 MiB. A shorter WAL is left alone until the file is closed."""
 CHECKPOINT_BUSY_PAGES: Final = 4_096
@@ -63,6 +67,7 @@ class Writer:
         self._wal_pages = 0
         self._unscrubbed = False
         self._merging = False
+        self._unmerged = True
         connection.set_wal_hook(self._measure_wal)
         self._thread = threading.Thread(target=self._run, name="aimem-writer", daemon=True)
         self._thread.start()
@@ -133,6 +138,8 @@ class Writer:
                 self._group()
             elif self._unscrubbed:
                 self._scrub_step()
+            elif self._unmerged:
+                self._merge_step()
             elif self._failed is None:
                 self._checkpoint(apsw.SQLITE_CHECKPOINT_PASSIVE)
         if self._failed is None:
@@ -148,8 +155,11 @@ class Writer:
             while not self._waiting:
                 if self._closing:
                     return True
-                untidy = self._unscrubbed or self._wal_pages >= CHECKPOINT_IDLE_PAGES
-                untidy = untidy and self._failed is None
+                untidy = self._failed is None and (
+                    self._unscrubbed
+                    or self._unmerged
+                    or self._wal_pages >= CHECKPOINT_IDLE_PAGES
+                )
                 if not self._changed.wait(IDLE_S if untidy else None) and untidy:
                     return False
         return False
@@ -175,6 +185,7 @@ class Writer:
             future.set_result(answer)
         last_pos = self._session.last_pos()
         if last_pos > before:
+            self._unmerged = True
             self._unscrubbed = self._session.meta(META_UNSCRUBBED) is not None
             for hook in self._on_commit:
                 hook(last_pos)
@@ -269,6 +280,15 @@ class Writer:
                     next="Try again in a moment.",
                 )
             )
+
+    def _merge_step(self) -> None:
+        """Merge a part of what recent commits have added to the index, while nobody waits."""
+        try:
+            with self._connection:
+                self._unmerged = self._session.merge_index(MERGE_PAGES)
+        except apsw.Error as cause:
+            self._abandon([], cause, committing=True)
+            self._unmerged = False  # the next commit tries again
 
     def _scrub_step(self) -> None:
         """Do a part of what `scrub` does, while nobody waits."""

@@ -249,3 +249,43 @@ def test_named_values_are_set_changed_and_removed(bench) -> None:
     assert bench.see(lambda view: view.meta("x")) == b"2"
     bench.do(lambda s: s.delete_meta("x"))
     assert bench.see(lambda view: view.meta("x")) is None
+
+
+def test_a_failed_job_takes_no_words_of_others_with_it(bench, pen) -> None:
+    import threading
+
+    from aimem_node.store.listing import Filter
+
+    go = threading.Event()
+
+    def searches_and_fails(session):
+        assert session.search("walrus", "any", Filter(), 10).hits
+        raise LookupError("changed my mind")
+
+    submit = bench.store.writer.submit
+    submit(lambda session: go.wait(30))
+    written = submit(lambda session: bench.pen.write(session, pen.memory("m1", "a walrus")))
+    failed = submit(searches_and_fails)
+    go.set()
+    written.result(30)
+    assert isinstance(failed.exception(30), LookupError)
+    hits = bench.see(lambda view: view.search("walrus", "any", Filter(), 10)).hits
+    assert [hit.record_id for hit in hits] == ["m1"]
+
+
+def test_a_failed_job_leaves_no_memory_of_what_it_wrote(bench, pen) -> None:
+    bench.put(pen.memory("m1", "kept"))
+    before = bench.do(lambda session: (session.state("m1"), session.head(bench.pen.origin)))
+
+    def fails(session):
+        bench.pen.write(session, pen.edit("m1", priority=9))
+        bench.pen.write(session, pen.memory("m2"))
+        raise LookupError("changed my mind")
+
+    with pytest.raises(LookupError):
+        bench.do(fails)
+    after = bench.do(lambda session: (session.state("m1"), session.head(bench.pen.origin)))
+    assert after == before
+    assert bench.do(lambda session: session.state("m2")) is None
+    bench.put(pen.edit("m1", priority=3))
+    assert bench.store.verify(deep=True).problems == []
