@@ -39,7 +39,6 @@ from aimem_node.version import VERSION
 
 EXIT_FAILED = 70
 """The node latched after a disk error and must be opened anew."""
-STOP_GRACE_S = 2.0
 
 
 @dataclass(slots=True)
@@ -65,7 +64,10 @@ class Core:
         settings: Settings | None = None,
         listening: Any = tuple,
     ) -> "Core":
-        """Open the store, take up the identity, and be ready to answer."""
+        """Open the store, take up the identity, and be ready to answer.
+
+        If any part refuses, the store is closed again and the directory free.
+        """
         loop = asyncio.get_running_loop()
         settings = settings or Settings(data_dir=data_dir)
         failed = asyncio.Event()
@@ -75,12 +77,25 @@ class Core:
 
         store = Store.open(data_dir, tell, readers=settings.readers)
         try:
-            identity = Identity.load_or_create(str(data_dir), chance)
-            replica = await Replica.start(store, identity, clock, chance)
-            access = Access(str(data_dir), clock)
+            return await cls._assemble(store, failed, clock, chance, settings, listening)
         except BaseException:
             store.close()
             raise
+
+    @classmethod
+    async def _assemble(
+        cls,
+        store: Store,
+        failed: asyncio.Event,
+        clock: Clock,
+        chance: Chance,
+        settings: Settings,
+        listening: Any,
+    ) -> "Core":
+        loop, data_dir = asyncio.get_running_loop(), store.data_dir
+        identity = Identity.load_or_create(str(data_dir), chance)
+        replica = await Replica.start(store, identity, clock, chance)
+        access = Access(str(data_dir), clock)
         metrics = Metrics()
         tally = Tally(replica, clock, metrics, f"node:{identity.node_id}", flush_one)
         last = await asyncio.wrap_future(store.readers.submit(lambda view: view.last_pos()))
@@ -137,8 +152,10 @@ class Core:
         for task in self.tasks:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
-        with contextlib.suppress(Failure):
+        try:
             await self.tally.flush()
+        except Exception as error:  # whatever becomes of the recalls, the store must be closed
+            logs.get("main").warning("touches_not_flushed", error=str(error))
         await asyncio.to_thread(self.store.close)
 
 
@@ -217,7 +234,14 @@ class Node:
 def close_directory(directory: Path) -> None:
     """Make a directory that only this user can enter, or refuse one that others can."""
     for part in (directory.parent, directory):
-        part.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            part.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise Failure(
+                Code.STORAGE,
+                f"{part} cannot be made: {error.strerror}",
+                next=f"Set {places.RUNTIME_DIR_ENV} to a directory of your own.",
+            ) from None
         found = part.stat()
         if found.st_uid != os.geteuid() or (part == directory and found.st_mode & 0o077):
             raise Failure(

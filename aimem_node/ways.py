@@ -61,11 +61,7 @@ async def _http(core: Any, settings: Settings, path: str) -> Opened:
     try:
         bound = await serving.start()
     except OSError as error:
-        raise Failure(
-            Code.UNAVAILABLE,
-            f"HTTP cannot listen on {settings.http or path}: {error.strerror}",
-            next="Stop what listens there, or give another address.",
-        ) from None
+        raise _cannot_listen("HTTP", settings.http or path, error) from None
     addresses = [f"unix:{path}"]
     if bound.tcp is not None:
         addresses.append(f"http://{bound.tcp[0]}:{bound.tcp[1]}")
@@ -76,5 +72,16 @@ async def _mcp(core: Any, path: str) -> Opened:
     from aimem_node.gateways.mcp_socket import McpSocket
 
     listener = McpSocket(core.dispatcher, path)
-    await asyncio.shield(listener.start())
+    try:
+        await asyncio.shield(listener.start())
+    except OSError as error:
+        raise _cannot_listen("MCP", path, error) from None
     return listener, (f"mcp+unix:{path}",)
+
+
+def _cannot_listen(who: str, where: str, error: OSError) -> Failure:
+    return Failure(
+        Code.UNAVAILABLE,
+        f"{who} cannot listen on {where}: {error.strerror}",
+        next="Stop what listens there, or give another address.",
+    )

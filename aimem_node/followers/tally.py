@@ -43,6 +43,7 @@ class Tally:
         self._lock = threading.Lock()
         self._loop = asyncio.get_running_loop()
         self._urgent = asyncio.Event()
+        self._flushing = asyncio.Lock()
         self._log = logs.get("followers")
 
     def add(self, recalled: Mapping[str, int | None], now_us: int) -> None:
@@ -77,7 +78,18 @@ class Tally:
                 self._log.warning("touches_not_flushed", error=str(error))
 
     async def flush(self) -> int:
-        """Write all that is counted into the log. Returns how many memories it concerned."""
+        """Write all that is counted into the log. Returns how many memories it concerned.
+
+        One at a time, and to the end even if the caller is cancelled: what is in the log must be
+        struck from the count, or it would be told a second time.
+        """
+        return await asyncio.shield(self._flush())
+
+    async def _flush(self) -> int:
+        async with self._flushing:
+            return await self._flush_all()
+
+    async def _flush_all(self) -> int:
         flushed = 0
         while True:
             with self._lock:

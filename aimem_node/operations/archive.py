@@ -62,7 +62,7 @@ def archive(call: WriteCall, request: ArchiveRequest) -> ArchiveResponse:
 def archive_list(call: ReadCall, request: ArchiveListRequest) -> ArchiveListResponse:
     """The archive, the latest first, one page."""
     wanted = replace(place_filter(request.namespace), life="archived")
-    after = read_cursor("archive", request.cursor)
+    after = read_cursor("archive", request.cursor, 2)
     rows, then = call.view.list_memories(wanted, Order.ARCHIVED, after, request.limit)
     memories = tuple(memory_of(call, row) for row in rows)
     return ArchiveListResponse(

@@ -42,7 +42,7 @@ def event_name(op: Op) -> str | None:
         return f"{kind}_{life['is']}"
     if kind == "link":
         return "link_added" if "body" in registers else "link_changed"
-    if {"facts", "namespace", "life"} <= set(registers):
+    if "facts" in registers and "over" not in said:  # it replaces nothing: the first of its record
         return f"{kind}_stored"
     if set(registers) <= UPKEEP and not said.get("tag") and not said.get("untag"):
         return None

@@ -57,7 +57,7 @@ def history(call: ReadCall, request: HistoryRequest) -> HistoryResponse:
     """Every op of a memory, newest first, and which of them stand unresolved side by side."""
     record_id = found_anyhow(call, request.id)
     state = call.view.state(record_id)
-    before = read_cursor("history", request.cursor)
+    before = read_cursor("history", request.cursor, 1)
     ops = call.view.ops_of(record_id, None if before is None else before[0], request.limit)
     versions = tuple(_version(placed.op, state) for placed in ops)
     then = (ops[-1].pos,) if len(ops) == request.limit else None

@@ -253,7 +253,7 @@ def list_(call: ReadCall, request: ListRequest) -> ListResponse:
         agent_id=request.agent_id, session=request.session, min_priority=request.min_priority,
         since=request.since, until=request.until,
     )  # fmt: skip
-    after = read_cursor("list", request.cursor)
+    after = read_cursor("list", request.cursor, 3)
     rows, then = call.view.list_memories(chosen, Order.IMPORTANCE, after, request.limit)
     memories = tuple(memory_of(call, row) for row in rows)
     return ListResponse(

@@ -135,7 +135,7 @@ def import_(call: WriteCall, request: ImportRequest) -> ImportResponse:
     links = 0
     for index, link in enumerate(request.links):
         try:
-            links += _import_link(call, link, importer)
+            links += _import_link(call, link, importer, index)
         except Failure as failure:
             raise failure.under(f"$.links[{index}]") from None
     return ImportResponse(
@@ -238,7 +238,7 @@ def _registers(call: ReadCall, memory: Memory, old: MemoryRow | None) -> dict[st
     return registers
 
 
-def _import_link(call: WriteCall, link: MemoryLink, importer: str) -> int:
+def _import_link(call: WriteCall, link: MemoryLink, importer: str, index: int) -> int:
     for path, record_id in (("$.source_id", link.source_id), ("$.target_id", link.target_id)):
         if call.view.memory(record_id) is None:
             raise Failure(
@@ -246,7 +246,7 @@ def _import_link(call: WriteCall, link: MemoryLink, importer: str) -> int:
                 next="Import the memories first.",
             )  # fmt: skip
     relation = link.relation.value
-    record_id = link.id or call.new_id(1_000_000)
+    record_id = link.id or call.new_id(index)
     known = call.view.link(record_id)
     if known is None and not link.id:
         between = call.view.links_between(link.source_id, link.target_id, relation)

@@ -35,6 +35,8 @@ SCHEMA_VERSION = "3"
 GC_MAX = 2_000
 """Memories that one collection archives; the next one goes on."""
 EVENTS_PER_STEP = 200
+TOKEN_DIGITS_MAX = 18
+"""A place in the log fits 64 bits with room to spare."""
 NAMESPACES_SHOWN_MAX = 1_000
 FEATURES = (
     "keyword_search", "temporal_links", "history", "conflict_detection", "request_keys",
@@ -167,7 +169,7 @@ def _position(after: str | None, log_reaches: int) -> int:
         return log_reaches
     if after == "start":
         return 0
-    if not after.isdigit():
+    if not (after.isascii() and after.isdigit() and len(after) <= TOKEN_DIGITS_MAX):
         raise Failure(
             Code.INVALID_ARGUMENT,
             "this is not a token of an event",

@@ -103,8 +103,7 @@ class Dispatcher:
             raise
         except Exception as error:
             code = Code.INTERNAL.value
-            self.log.exception("call_failed", operation=operation)
-            raise Failure(Code.INTERNAL, f"{type(error).__name__} in {operation}") from error
+            raise self._unexpected(operation, error) from error
         finally:
             took_s = time.perf_counter() - started
             self.metrics.calls.labels(operation, credentials.surface, code).inc()
@@ -115,22 +114,31 @@ class Dispatcher:
     async def stream(
         self, operation: str, request: Any, credentials: Credentials
     ) -> AsyncIterator[Any]:
-        """Answer one call with a stream. Raises Failure, also while it runs."""
+        """Answer one call with a stream. Raises Failure, also while it runs, and nothing else."""
         declared = self._declared(operation)
-        principal, checked = self._admit(declared, request, credentials)
-        agent_id = self._speaker(principal, credentials)(None)
-        call = StreamCall(
-            author=principal.id,
-            agent_id=agent_id,
-            now_us=self.clock.now_us(),
-            read=self._read,
-            log_reaches=lambda: self.announcements.pos,
-            wait_beyond=self.announcements.beyond,
-            node=self.facts,
-        )
-        self.metrics.calls.labels(operation, credentials.surface, "STREAM").inc()
-        async for item in registry.STREAMERS[operation](call, checked):
-            yield item
+        code = "STREAM"  # also for one that its caller left: most streams end like that
+        try:
+            principal, checked = self._admit(declared, request, credentials)
+            agent_id = self._speaker(principal, credentials)(None)
+            call = StreamCall(
+                author=principal.id,
+                agent_id=agent_id,
+                now_us=self.clock.now_us(),
+                read=self._read,
+                log_reaches=lambda: self.announcements.pos,
+                wait_beyond=self.announcements.beyond,
+                node=self.facts,
+            )
+            async for item in registry.STREAMERS[operation](call, checked):
+                yield item
+        except Failure as failure:
+            code = failure.code.value
+            raise
+        except Exception as error:
+            code = Code.INTERNAL.value
+            raise self._unexpected(operation, error) from error
+        finally:
+            self.metrics.calls.labels(operation, credentials.surface, code).inc()
 
     async def as_node(self, operation: str, request: Any) -> Any:
         """Let the node itself do an operation. No caller can be this principal."""
@@ -138,6 +146,11 @@ class Dispatcher:
         return await self._run(
             self._declared(operation), validate.check(request), me, lambda _claim: me
         )
+
+    def _unexpected(self, operation: str, error: Exception) -> Failure:
+        """A mistake of ours. Its text may hold what a memory says, so only the log gets it."""
+        self.log.exception("call_failed", operation=operation)
+        return Failure(Code.INTERNAL, f"{type(error).__name__} in {operation}")
 
     def _declared(self, operation: str) -> Operation:
         declared = OPERATIONS.get(operation)
@@ -209,12 +222,7 @@ class Dispatcher:
         self.metrics.ops.inc(0 if written.replayed else len(written.write_ids))
         self.metrics.replayed.inc(written.replayed)
         response = written.response
-        more = registry.AFTERS.get(declared.name)
-        if more is not None:
-            extra = await self._read(
-                lambda view: more(ReadCall(view=view, **given), request, response)
-            )
-            response = replace(response, **extra)
+        response = await self._with_more(declared.name, request, given, response)
         result = WriteResult(
             outcome=Outcome.COMMITTED,
             write_ids=written.write_ids,
@@ -223,6 +231,23 @@ class Dispatcher:
             replayed=written.replayed,
         )
         return replace(response, write=result)
+
+    async def _with_more(
+        self, operation: str, request: Any, given: dict[str, Any], response: Any
+    ) -> Any:
+        """The answer with what is added from a view. The write is on disk: nothing undoes it now,
+        so whatever goes wrong here must not make it look refused."""
+        more = registry.AFTERS.get(operation)
+        if more is None:
+            return response
+        try:
+            extra = await self._read(
+                lambda view: more(ReadCall(view=view, **given), request, response)
+            )
+        except Exception as error:
+            self.log.warning("answer_not_completed", operation=operation, error=str(error))
+            return response
+        return replace(response, **extra)
 
 
 def _allowed(speaker: Speaker, claim: str) -> bool:

@@ -17,6 +17,8 @@ from aimem_node.store.rows import MEMORY_SELECT, MemoryRow, memory_row
 Key: TypeAlias = tuple[int | str, ...]
 """Where a page ended: the sort key of its last row. Integers and text, ready for a cursor."""
 
+COMMON_TAG: Final = 1_000
+"""Rows that make a tag a common one. Sorting the rows of a rarer one takes about 2 ms."""
 LIVES: Final = ("live", "archived", "deleted")
 
 
@@ -57,8 +59,17 @@ class Filter:
     "Given: live memories whose life has ended by then are left out."
 
 
-def conditions(wanted: Filter) -> tuple[str, list[Any]]:
-    """The filter as SQL over `memory m`, and its bindings. No caller's text is in the SQL."""
+def conditions(wanted: Filter, *, probe: bool = False) -> tuple[str, list[Any]]:
+    """The filter as SQL over `memory m`, and its bindings. No caller's text is in the SQL.
+
+    `probe`: tags are looked up for each row, which suits a query that already knows its rows or
+    stops early. Otherwise SQLite may begin with the rows of a tag, which suits rare tags.
+    """
+    has_tag = (
+        "EXISTS (SELECT 1 FROM memory_tag t WHERE t.tag = ? AND t.rid = m.rid)"
+        if probe
+        else "m.rid IN (SELECT rid FROM memory_tag WHERE tag = ?)"
+    )
     parts = [_life(wanted.life)]
     values: list[Any] = []
 
@@ -77,7 +88,7 @@ def conditions(wanted: Filter) -> tuple[str, list[Any]]:
             wanted.below + "0",
         )
     for tag in dict.fromkeys(wanted.tags):
-        require("m.rid IN (SELECT rid FROM memory_tag WHERE tag = ?)", tag)
+        require(has_tag, tag)
     if wanted.scopes:
         require(f"m.scope IN ({_marks(wanted.scopes)})", *wanted.scopes)
     if wanted.tier:
@@ -104,7 +115,7 @@ def list_memories(
     connection: apsw.Connection, wanted: Filter, order: Order, after: Key | None, limit: int
 ) -> tuple[list[MemoryRow], Key | None]:
     """Up to `limit` memories behind `after`, and where to go on; None at the end."""
-    where, values = conditions(wanted)
+    where, values = conditions(wanted, probe=_all_common(connection, wanted.tags))
     key = _KEYS[order]
     if after is not None:
         where += f" AND ({key.columns}) {key.beyond} ({_marks(after)})"
@@ -118,6 +129,12 @@ def list_memories(
         return rows, None
     rows.pop()
     return rows, tuple(getattr(rows[-1], column) for column in key.names)
+
+
+def _all_common(connection: apsw.Connection, tags: tuple[str, ...]) -> bool:
+    """Whether so many rows have each of the tags that a page of them is found by walking."""
+    counted = "SELECT count(*) FROM (SELECT 1 FROM memory_tag WHERE tag = ? LIMIT ?)"
+    return all(connection.execute(counted, (tag, COMMON_TAG)).get == COMMON_TAG for tag in tags)
 
 
 @dataclass(frozen=True, slots=True)

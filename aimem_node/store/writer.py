@@ -156,9 +156,7 @@ class Writer:
                 if self._closing:
                     return True
                 untidy = self._failed is None and (
-                    self._unscrubbed
-                    or self._unmerged
-                    or self._wal_pages >= CHECKPOINT_IDLE_PAGES
+                    self._unscrubbed or self._unmerged or self._wal_pages >= CHECKPOINT_IDLE_PAGES
                 )
                 if not self._changed.wait(IDLE_S if untidy else None) and untidy:
                     return False

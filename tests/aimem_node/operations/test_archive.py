@@ -59,7 +59,6 @@ def test_erasing_removes_the_text_from_every_file(node: Harness) -> None:
     node.call("Update", id=record_id, content="canary-second")
     node.store("stays", "harmless")
     assert node.call("Forget", pattern="canary", erase=True)["deleted"] == 1
-    node.run(node.core.settle_files())
     for file in node.data_dir.rglob("*"):
         if file.is_file():
             held = file.read_bytes()
