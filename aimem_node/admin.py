@@ -4,12 +4,14 @@ None of them opens the store of a running node. Each returns what it did as a pl
 which the operator's command line prints for people or as JSON.
 """
 
+import os
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from aimem_node.clocks import SystemChance, SystemClock
-from aimem_node.config import load, settings_markdown
+from aimem_node.config import ENV_PREFIX, Settings, load, settings_markdown
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.contract.operations import Role
 from aimem_node.replica.identity import Identity
@@ -100,8 +102,21 @@ def _restore(data_dir: Path, given: Mapping[str, Any]) -> dict[str, Any]:
     return dict(restore(Path(given["from"]), data_dir, SystemClock().now_us()))
 
 
-def _settings(_data_dir: Path, _given: Mapping[str, Any]) -> dict[str, Any]:
-    return {"markdown": settings_markdown()}
+def _settings(data_dir: Path, _given: Mapping[str, Any]) -> dict[str, Any]:
+    """Every setting with what a node started here and now would take for it."""
+    inforce = load({"data_dir": str(data_dir)})
+    page = [
+        {
+            "name": one.name,
+            "value": str(value) if isinstance(value := getattr(inforce, one.name), Path) else value,
+            "flag": "--" + one.name.replace("_", "-"),
+            "environment": ENV_PREFIX + one.name.upper(),
+            "help": one.metadata["help"],
+        }
+        for one in fields(Settings)
+    ]
+    file = os.environ.get(ENV_PREFIX + "CONFIG") or str(data_dir / "aimem.toml")
+    return {"settings": page, "file": file, "markdown": settings_markdown()}
 
 
 COMMANDS: Mapping[str, Callable[[Path, Mapping[str, Any]], dict[str, Any]]] = {

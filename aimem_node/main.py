@@ -143,10 +143,6 @@ class Core:
             problems=tuple(found.problems),
         )  # fmt: skip
 
-    async def settle_files(self) -> None:
-        """Move everything from the write-ahead log into the one file, as a backup tool wants it."""
-        await asyncio.to_thread(self.store.checkpoint)
-
     async def stop(self) -> None:
         """Flush the recalls, close the store."""
         for task in self.tasks:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from aimem_node.clocks import Chance
+from aimem_node.contract.errors import Code, Failure
 from aimem_node.replica.replica import Tx
 from aimem_node.replica.touch import Touches
 from aimem_node.store.view import View
@@ -73,11 +74,23 @@ class WriteCall(ReadCall):
     tx: Tx = field(kw_only=True)
 
     def new_id(self, index: int = 0) -> str:
-        """An id for a new record: the same one for the same request key, on any node."""
-        if self.tx.request_key:
-            name = f"{self.author}\n{self.tx.request_key}\n{index}"
-            return str(uuid.uuid5(RECORD_IDS, name))
-        return self.chance.record_id()
+        """An id for a new record: the same one for the same request key, on any node.
+
+        Raises CONFLICT when that record was erased for good: nothing written to it would be kept.
+        """
+        if not self.tx.request_key:
+            return self.chance.record_id()
+        name = f"{self.author}\n{self.tx.request_key}\n{index}"
+        record_id = str(uuid.uuid5(RECORD_IDS, name))
+        state = self.view.state(record_id)
+        if state is not None and state.purged:
+            raise Failure(
+                Code.CONFLICT,
+                f"this request key made record {record_id}, which was erased for good",
+                path="$.options.request_key",
+                next="Use a new key if it is to be stored again.",
+            )
+        return record_id
 
 
 @dataclass(slots=True)

@@ -280,10 +280,11 @@ class Writer:
             )
 
     def _merge_step(self) -> None:
-        """Merge a part of what recent commits have added to the index, while nobody waits."""
+        """Merge what recent commits have added to the index, as long as nobody waits."""
         try:
-            with self._connection:
-                self._unmerged = self._session.merge_index(MERGE_PAGES)
+            while self._unmerged and not self._waiting and not self._closing:
+                with self._connection:
+                    self._unmerged = self._session.merge_index(MERGE_PAGES)
         except apsw.Error as cause:
             self._abandon([], cause, committing=True)
             self._unmerged = False  # the next commit tries again

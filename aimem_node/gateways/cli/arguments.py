@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 GLOBALS = {
     "--json": ("json", False, "Print the answer as JSON."),
-    "--node": ("node", True, "Call a node elsewhere, HOST:PORT over gRPC with mutual TLS."),
+    "--node": ("node", True, "Call a node elsewhere: HOST:PORT, mutual TLS."),
     "--data-dir": ("data_dir", True, "Data directory of the node on this machine."),
     "--agent-id": ("agent_id", True, "Who is speaking, when the node is to be told."),
     "--no-start": ("no_start", False, "Fail instead of starting a node that is not running."),
     "--timeout": ("timeout", True, "Seconds to wait for an answer."),
-    "--tls-cert": ("tls_cert", True, "With --node: certificate to show."),
+    "--tls-cert": ("tls_cert", True, "With --node: certificate to show; this node's own if absent."),
     "--tls-key": ("tls_key", True, "With --node: its private key."),
     "--tls-ca": ("tls_ca", True, "With --node: the certificate that node must have."),
-    "--token": ("token", True, "With --node: bearer token instead of a certificate."),
+    "--token": ("token", True, "With --node: bearer token besides the certificate."),
     "--help": ("help", False, "Explain the command."),
     "-h": ("help", False, ""),
     "--version": ("version", False, "Print the version."),
@@ -105,7 +105,8 @@ class Reading:
             self.by_flag[surfaces.flag_of(field)] = field
             if field.get("short"):
                 self.by_flag["-" + field["short"]] = field
-        self.waiting = [field for field in operation["fields"] if field.get("positional")]
+        self.bare: list[str] = []
+        """Words without a flag. Flags decide first which fields are left for them."""
 
     def read(self, argv: list[str]) -> dict[str, Any]:
         """Field values by name. Raises CallFailure (INVALID_ARGUMENT) for what cannot be read."""
@@ -113,14 +114,16 @@ class Reading:
         only_positional = False
         while index < len(argv):
             word = argv[index]
-            if only_positional or not word.startswith("-") or word == "-":
-                self._positional(word)
+            if only_positional or is_text(word):
+                self.bare.append(word)
                 index += 1
             elif word == "--":
                 only_positional = True
                 index += 1
             else:
                 index += self._option(argv, index)
+        self._positionals()
+        self._from_pipe()
         self._check_required()
         return self.values
 
@@ -153,22 +156,35 @@ class Reading:
         self._keep(field, argv[index + 1])
         return 2
 
-    def _positional(self, word: str) -> None:
-        if not self.waiting:
-            raise usage(
-                f"unexpected argument {word!r}",
-                f"Put quotes around text with spaces. See: aimem help {self.word}",
-            )
-        field = self.waiting[0]
-        if not field.get("repeated"):
-            self.waiting.pop(0)
-        self._keep(field, word, split_commas=False)
+    def _positionals(self) -> None:
+        waiting = [
+            field for field in self.operation["fields"]
+            if field.get("positional") and field["name"] not in self.values
+        ]  # fmt: skip
+        for word in self.bare:
+            if not waiting:
+                raise usage(
+                    f"unexpected argument {word!r}",
+                    f"Put quotes around text with spaces. See: aimem help {self.word}",
+                )
+            field = waiting[0]
+            if not field.get("repeated"):
+                waiting.pop(0)
+            self._keep(field, word, split_commas=False)
+
+    def _from_pipe(self) -> None:
+        """Take the text that only a pipe can hold from it, when that is all that is missing."""
+        missing = self._missing()
+        if len(missing) != 1 or not missing[0].get("stdin") or not _is_piped():
+            return
+        text = piped()
+        if text.strip():
+            self.values[missing[0]["name"]] = text
 
     def _keep(self, field: dict[str, Any], text: str, split_commas: bool = True) -> None:
         name = field["name"]
         if text == "-" and (field.get("stdin") or field["kind"] == "message"):
-            # As in $(command): the line end belongs to the shell and not to the text.
-            text = sys.stdin.read().removesuffix("\n")
+            text = piped()
         value = typed(field, text)
         if not field.get("repeated"):
             self.values[name] = value
@@ -181,11 +197,14 @@ class Reading:
         else:
             kept.append(value)
 
-    def _check_required(self) -> None:
-        missing = [
+    def _missing(self) -> list[dict[str, Any]]:
+        return [
             field for field in self.operation["fields"]
             if field.get("required") and field["name"] not in self.values
         ]  # fmt: skip
+
+    def _check_required(self) -> None:
+        missing = self._missing()
         if not missing:
             return
         named = [
@@ -197,6 +216,35 @@ class Reading:
             f"See: aimem help {self.word}",
             path=f"$.{missing[0]['name']}",
         )
+
+
+def wants_help(argv: list[str]) -> bool:
+    """Whether help is asked for among the words after a command, whatever else is wrong there."""
+    for word in argv:
+        if word == "--":
+            return False
+        if word in ("--help", "-h"):
+            return True
+    return False
+
+
+def is_text(word: str) -> bool:
+    """Whether a word is no option. "- milk" is the beginning of a list, and no option has spaces."""
+    return word[:1] != "-" or word == "-" or any(c.isspace() for c in word.partition("=")[0])
+
+
+def _is_piped() -> bool:
+    return sys.stdin is not None and not sys.stdin.isatty()
+
+
+def piped() -> str:
+    """All of standard input. As in $(command), the last line end is the shell's own."""
+    try:
+        return sys.stdin.read().removesuffix("\n")
+    except UnicodeDecodeError:
+        raise usage(
+            "standard input is not UTF-8 text", "Convert it first: iconv -t UTF-8", "$.content"
+        ) from None
 
 
 def typed(field: dict[str, Any], text: str) -> Any:

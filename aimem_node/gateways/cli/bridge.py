@@ -36,10 +36,6 @@ DRAIN_S = 6.0
 def run(rest: list[str], settings: dict[str, Any], env: Mapping[str, str]) -> int:
     """Bridge until stdin closes. 0 then; 5 if the node went away first."""
     profile = _read_options(rest, settings)
-    if settings.get("help"):
-        from aimem_node.gateways.cli import helping
-
-        return helping.show(["mcp"])
     link = open_link(settings, env)
     preface = {
         "aimem_mcp": PREFACE_VERSION,

@@ -89,6 +89,9 @@ class Caller:
     def remote(self) -> Any:
         """The gRPC way to another machine's node, imported when it is first needed."""
         if self._remote is None:
+            # gRPC would tell people of every refused handshake, in its own words, on stderr. It
+            # looks here when it is imported. We say what happened ourselves.
+            os.environ.setdefault("GRPC_VERBOSITY", "NONE")
             from aimem_node.gateways.cli.remote import Remote
 
             self._remote = Remote(self.settings, self.env, self.timeout_s)

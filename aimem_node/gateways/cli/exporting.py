@@ -32,10 +32,6 @@ def run(rest: list[str], settings: dict[str, Any], env: Mapping[str, str]) -> in
     own = arguments.with_own(operation, FILE)
     values = arguments.Reading("export", own, settings).read(rest)
     target = str(values.pop(FILE["name"], ""))
-    if settings.get("help"):
-        from aimem_node.gateways.cli import helping
-
-        return helping.show(["export"])
     fast.fill_in(operation, values, settings)
     lines = Caller(settings, env).lines(operation, values)
     if target in ("", "-"):

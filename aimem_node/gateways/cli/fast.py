@@ -27,6 +27,11 @@ COMMANDS = {
     "completion": "Print completion for bash, zsh or fish.",
 }
 """Commands that do something on this machine besides one call."""
+OPERATORS_WORDS = (
+    "run", "start", "stop", "status", "doctor", "restore", "identity", "pin", "token", "settings",
+    "bench",
+)  # fmt: skip
+"""Commands of aimem-node that people look for here."""
 INTERRUPTED = 130
 """What shells expect of a command ended by Ctrl-C."""
 
@@ -38,7 +43,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         settings, word, rest = arguments.split(given, os.environ)
         code = run(word, rest, settings, os.environ)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except failures.CallFailure as failure:
         failure.show(sys.stderr, bool(settings.get("json")))
         return failure.exit_code
@@ -55,10 +61,10 @@ def run(word: str, rest: list[str], settings: dict[str, Any], env: Mapping[str, 
     """Run the command `word` with the words after it."""
     if settings.get("version"):
         return _version()
-    if not word or word == "help" or (settings.get("help") and word not in COMMANDS):
+    if not word or word == "help" or settings.get("help") or arguments.wants_help(rest):
         from aimem_node.gateways.cli import helping
 
-        return helping.show([word, *rest] if word != "help" else rest)
+        return helping.show(rest if word == "help" else [word])
     if word in COMMANDS:
         return _own(word, rest, settings, env)
     return operate(word, rest, settings, env)
@@ -69,24 +75,26 @@ def operate(word: str, rest: list[str], settings: dict[str, Any], env: Mapping[s
     surface = surfaces.load()
     operation = surfaces.find(surface, word)
     if operation is None:
-        known = [*surface["operations"], *surface.get("aliases", {}), *COMMANDS]
-        close = surfaces.nearest(word, known)
-        hint = f"Did you mean: aimem {close}" if close else "All commands: aimem help"
-        raise failures.usage(f"unknown command {word!r}", hint)
-    values = arguments.Reading(word, operation, settings).read(rest) if rest else None
-    if settings.get("help"):
-        from aimem_node.gateways.cli import helping
-
-        return helping.show([word])
-    if values is None:
-        values = arguments.Reading(word, operation, settings).read([])
+        raise unknown_command(surface, word, "aimem")
+    values = arguments.Reading(word, operation, settings).read(rest)
+    asked = dict(values)
     fill_in(operation, values, settings)
     from aimem_node.gateways.cli.call import Caller
 
     caller = Caller(settings, env)
     if operation.get("streaming"):
         return _print_stream(operation, caller.lines(operation, values), settings)
-    return print_answer(operation, caller.call(operation, values), settings)
+    return print_answer(operation, caller.call(operation, values), settings, asked)
+
+
+def unknown_command(surface: dict[str, Any], word: str, before: str) -> Exception:
+    """The failure for a command that does not exist; `before` is what stands before the right one."""
+    if word in OPERATORS_WORDS:
+        return failures.usage(f"unknown command {word!r}", f"That is the operator's: aimem-node {word}")
+    known = [*surface["operations"], *surface.get("aliases", {}), *COMMANDS]
+    close = surfaces.nearest(word, known)
+    hint = f"Did you mean: {before} {close}" if close else "All commands: aimem help"
+    return failures.usage(f"unknown command {word!r}", hint)
 
 
 def fill_in(operation: dict[str, Any], values: dict[str, Any], settings: dict[str, Any]) -> None:
@@ -134,8 +142,11 @@ def _own(word: str, rest: list[str], settings: dict[str, Any], env: Mapping[str,
     return completing.run(rest)
 
 
-def print_answer(operation: dict[str, Any], answer: bytes, settings: dict[str, Any]) -> int:
-    """Print an answer as was asked for."""
+def print_answer(
+    operation: dict[str, Any], answer: bytes, settings: dict[str, Any],
+    asked: dict[str, Any] | None = None,
+) -> int:
+    """Print an answer as was asked for. `asked` is what was typed."""
     if settings.get("json") and not sys.stdout.isatty():
         sys.stdout.write(answer.decode("utf-8").rstrip("\n") + "\n")
         return 0
@@ -143,11 +154,12 @@ def print_answer(operation: dict[str, Any], answer: bytes, settings: dict[str, A
 
     from aimem_node.gateways.cli import showing
 
+    _encodable()
     value = json.loads(answer)
     if settings.get("json"):
         sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
     else:
-        sys.stdout.write(showing.answer(operation, value, showing.Look.of(sys.stdout)))
+        sys.stdout.write(showing.answer(operation, value, showing.Look.of(sys.stdout), asked))
     return 0
 
 
@@ -155,6 +167,7 @@ def _print_stream(operation: dict[str, Any], lines: Any, settings: dict[str, Any
     from aimem_node.gateways.cli import showing
 
     look = showing.Look.of(sys.stdout)
+    _encodable()
     for line in lines:
         if settings.get("json"):
             sys.stdout.write(line.decode("utf-8") + "\n")
@@ -163,6 +176,13 @@ def _print_stream(operation: dict[str, Any], lines: Any, settings: dict[str, Any
         # Someone may be following along.
         sys.stdout.flush()
     return 0
+
+
+def _encodable() -> None:
+    """Let a terminal that knows only some characters show a question mark for the others."""
+    change = getattr(sys.stdout, "reconfigure", None)
+    if change is not None:
+        change(errors="replace")
 
 
 def _version() -> int:

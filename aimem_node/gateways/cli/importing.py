@@ -112,10 +112,6 @@ def run(rest: list[str], settings: dict[str, Any], env: Mapping[str, str]) -> in
         raise failures.CallFailure("UNIMPLEMENTED", "this build has no import")
     own = arguments.with_own(operation, FILE, PARTIAL)
     values = arguments.Reading("import", own, settings).read(rest)
-    if settings.get("help"):
-        from aimem_node.gateways.cli import helping
-
-        return helping.show(["import"])
     partial = values.pop(PARTIAL["name"], False) is True
     name = values.pop(FILE["name"], None)
     fast.fill_in(operation, values, settings)

@@ -47,10 +47,6 @@ class Edit:
 def run(rest: list[str], settings: dict[str, Any], env: Mapping[str, str]) -> int:
     """Install into one client, or uninstall; 0 also when there was nothing to do."""
     client_name, given = _read(rest, settings)
-    if settings.get("help"):
-        from aimem_node.gateways.cli import helping
-
-        return helping.show(["install"])
     client = CLIENTS.get(client_name)
     if client is None:
         close = surfaces.nearest(client_name, list(CLIENTS))

@@ -54,7 +54,11 @@ class Remote:
 
 
 def route_of(settings: Mapping[str, Any], env: Mapping[str, str]) -> Route:
-    """Where to and as whom: a token if there is one, else our certificate or this node's own."""
+    """Where to and as whom: our certificate or else this node's own, and the token if there is one.
+
+    The TLS listener lets no connection in without a certificate that it has pinned. A token on
+    top says for whom this call speaks.
+    """
     files = {name: settings.get(name) or env.get(word) for name, word in ENVIRONMENT.items()}
     if not files["tls_ca"]:
         raise failures.usage(
@@ -63,10 +67,16 @@ def route_of(settings: Mapping[str, Any], env: Mapping[str, str]) -> Route:
             "with --tls-ca or AIMEM_TLS_CA.",
         )
     bearer = settings.get("token")
-    if not files["tls_cert"] and not bearer:
-        own = os.path.join(node.data_dir_of(settings, env), "identity")
-        files["tls_cert"] = os.path.join(own, "node.crt")
-        files["tls_key"] = os.path.join(own, "node.key")
+    if not files["tls_cert"]:
+        data_dir = node.data_dir_of(settings, env)
+        files["tls_cert"] = os.path.join(data_dir, "identity", "node.crt")
+        files["tls_key"] = os.path.join(data_dir, "identity", "node.key")
+        if not os.path.exists(files["tls_cert"]):
+            raise failures.usage(
+                f"--node needs a certificate to show, and there is none of this node in {data_dir}",
+                "Make it: aimem-node identity --cert > me.crt; there: aimem-node pin add me.crt "
+                "--name NAME. Or give one with --tls-cert and --tls-key.",
+            )
     tls = TlsFiles(str(files["tls_ca"]), files["tls_cert"] or None, files["tls_key"] or None)
     return Route(str(settings["node"]), tls, bearer)
 

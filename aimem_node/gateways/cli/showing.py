@@ -1,181 +1,277 @@
 """Answers for people. What a thing looks like follows from its shape, never from the operation.
 
-A thing with an id and a title is a memory and becomes a block; other rows become a table; a
-thing with children becomes a tree; the rest is one `name  value` a line. Stored text may hold
-terminal escapes, so control characters are shown and never sent.
+A thing with an id and a title is a memory and becomes a block; a version of one becomes an entry
+of a timeline; other rows become a table, or blocks where a table would be too wide; a thing with
+children becomes a tree; the rest is one `name  value` a line. What only programs want is left
+to --json.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import textwrap
+
+from aimem_node.gateways.cli import timeline
+from aimem_node.gateways.cli import surface as surfaces
+from aimem_node.gateways.cli.look import EMPTY, Look, cells, cut, moment, outcome, padded, short
+from aimem_node.gateways.cli.look import plain as plain
+from aimem_node.gateways.cli.look import wrapped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, TextIO
+    from collections.abc import Mapping
+    from typing import Any
 
 ROW_CONTENT_LINES_MAX = 3
-WIDTH_MAX = 100
-FIRST = ("id", "name", "title", "namespace", "source_id", "relation", "target_id")
+FIRST = ("memory", "id", "name", "title", "namespace", "source_id", "relation", "target_id")
 """What names a thing comes before what else is known of it. JSON has the names in any order."""
-CELL_CHARS_MAX = 72
-_STYLES = {"bold": "1", "dim": "2", "tag": "36", "good": "32", "warn": "33"}
+CELL_CELLS_MAX = 72
+SHORT_ID_CHARS = 8
+"""Enough of an id to give it to a command."""
+ALWAYS_TOLD = ("left_out", "truncated")
+"""What must not be missed about rows; the rest is for --explain and --json."""
+DONE = ("updated", "deleted", "linked", "promoted", "restored")
+"""Answers of a write that are its verb."""
+NOT_FILTERS = ("limit", "explain", "cursor")
+LABELS = {
+    "total": "live memories", "ops": "writes in the log", "db_size_bytes": "size on disk",
+    "links_count": "links", "expiring_soon": "ending within 1 h", "conflicts": "in conflict",
+    "wal_size_bytes": "its log", "resident_bytes": "memory", "disk_free_bytes": "disk free",
+    "uptime_secs": "up for", "potential_contradictions": "similar titles",
+}  # fmt: skip
+"""Names that people would not understand as they stand in JSON."""
+NOTHING = {
+    "Recall": "Try other words, or look around: aimem list",
+    "Search": "All words must occur. In natural words: aimem recall",
+    "List": 'Store the first one: aimem store "A title" "What is worth remembering."',
+    "Namespaces": 'Store the first memory: aimem store "A title" "What is worth remembering."',
+    "GetLinks": "Link it to another: aimem link ID ID",
+}
+"""What to do when there is nothing, by operation."""
+ROW_DEFAULTS = {"life": "live", "scope": "private", "confidence": 1, "access_count": 0}
+"""Facts of a memory that are worth a line only when they are otherwise."""
+IN_A_BLOCK = {
+    "title", "content", "namespace", "tier", "priority", "score", "conflicts", "created_at",
+    "tags", "id", "expires_at", "life", "order", "write_id",
+}  # fmt: skip
+"""Facts that a block shows anyway, or that only programs want."""
 
 
-class Look:
-    """How a terminal wants it: colours, width."""
-
-    def __init__(self, colours: bool = False, width: int = 80) -> None:
-        self.colours = colours
-        self.width = width
-
-    @classmethod
-    def of(cls, out: TextIO) -> Look:
-        """The look for a stream: colours only on a terminal, and not if NO_COLOR is set."""
-        on_terminal = out.isatty()
-        colours = (
-            on_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-        )
-        width = min(shutil.get_terminal_size((WIDTH_MAX, 24)).columns, WIDTH_MAX)
-        return cls(colours, width if on_terminal else WIDTH_MAX)
-
-    def paint(self, style: str, text: str) -> str:
-        """Text in a style, if there are colours."""
-        return f"\x1b[{_STYLES[style]}m{text}\x1b[0m" if self.colours and text else text
-
-
-def plain(text: Any) -> str:
-    """Text without control characters except newline and tab."""
-    return "".join(
-        char if char in "\n\t" or (ord(char) >= 32 and not 127 <= ord(char) < 160) else "\ufffd"
-        for char in str(text)
-    )
-
-
-def answer(operation: dict[str, Any], value: Any, look: Look) -> str:
-    """A whole answer."""
+def answer(
+    operation: Mapping[str, Any], value: Any, look: Look, asked: Mapping[str, Any] | None = None
+) -> str:
+    """A whole answer. `asked` is what was typed, for what to try when nothing is found."""
+    asked = asked or {}
     rows_name = operation.get("rows")
     if not rows_name:
         return "\n".join(_thing(value, look, whole=True)) + "\n"
     rows = value.get(rows_name) or []
-    lines = _rows(rows, look) if rows else [look.paint("dim", "nothing found")]
+    if not rows:
+        return _nothing(operation, look, asked)
+    lines = _rows(rows, look, bool(value.get("next_cursor")))
     rest = {
         name: said for name, said in value.items()
-        if name not in (rows_name, "count", "next_cursor") and said not in ("", [], {}, None, 0)
+        if name not in (rows_name, "count", "next_cursor") and said not in (*EMPTY, 0)
+        and (name in ALWAYS_TOLD or asked.get("explain"))
     }  # fmt: skip
-    told = [f"{len(rows)} found"] if rows else []
-    told += [f"{name.replace('_', ' ')} {_short(said)}" for name, said in rest.items()]
-    lines += ["", look.paint("dim", " · ".join(told))] if told else []
+    told = [f"{len(rows)} found"]
+    told += [f"{_label(name)} {short(said, name)}" for name, said in rest.items()]
+    footer = wrapped(" · ".join(told), look.width)
     if value.get("next_cursor"):
-        lines.append(look.paint("dim", f"more: --cursor {value['next_cursor']}"))
-    return "\n".join(lines) + "\n"
+        footer.append(f"more: the same with --cursor {value['next_cursor']}")
+    return "\n".join([*lines, "", *(look.paint("dim", line) for line in footer)]) + "\n"
 
 
 def item(operation: dict[str, Any], line: bytes, look: Look) -> str:
     """One item of a stream, on one line."""
     del operation
     value = json.loads(line)
-    parts = [value[name] for name in _ordered(value)]
-    said = [_short(part) for part in parts if part not in ("", None, [], {})]
-    return look.paint("dim", said[0]) + "  " + "  ".join(said[1:]) + "\n" if said else ""
+    if isinstance(value, dict) and "event" in value:
+        when = look.paint("dim", moment(value.get("happened_at"), seconds=True))
+        said = [plain(value.get(name) or "") for name in ("id", "namespace", "author")]
+        mark = look.paint("dim", f"token {plain(value.get('token'))}")
+        return "  ".join([when, plain(value["event"]).ljust(15), *said, mark]) + "\n"
+    parts = [short(value[name], name) for name in _ordered(value) if value[name] not in EMPTY]
+    return look.paint("dim", parts[0]) + "  " + "  ".join(parts[1:]) + "\n" if parts else ""
 
 
-def _rows(rows: list[Any], look: Look) -> list[str]:
-    if all(isinstance(row, dict) and "title" in row and "id" in row for row in rows):
+def _nothing(operation: Mapping[str, Any], look: Look, asked: Mapping[str, Any]) -> str:
+    filters = [
+        surfaces.flag_of(field) for field in operation.get("fields", ())
+        if field["name"] in asked and not field.get("positional")
+        and field["name"] not in NOT_FILTERS
+    ]  # fmt: skip
+    hint = str(operation.get("nothing") or NOTHING.get(str(operation.get("rpc")), ""))
+    if filters:
+        hint = f"Try without {' and '.join(filters)}."
+    lines = [look.paint("dim", "nothing found")]
+    return "\n".join(lines + ([f"next: {hint}"] if hint else [])) + "\n"
+
+
+def _rows(rows: list[Any], look: Look, more: bool = False) -> list[str]:
+    if not all(isinstance(row, dict) for row in rows):
+        return wrapped(", ".join(plain(row) for row in rows), look.width)
+    if all("title" in row and "id" in row for row in rows):
         lines: list[str] = []
         for number, row in enumerate(rows, 1):
             lines += ([""] if lines else []) + _memory(row, look, f"{number}. ")
         return lines
-    if all(isinstance(row, dict) for row in rows):
-        return _table(rows, look)
-    return [plain(row) for row in rows]
+    if all("write_id" in row and "change" in row for row in rows):
+        return timeline.lines(rows, look, more)
+    if all("source_id" in row and "target_id" in row for row in rows):
+        return [line for row in rows for line in _link(row, look)]
+    if all(len(row) == 2 and "count" in row for row in rows):
+        return _counts(rows)
+    return _table(rows, look)
 
 
-def _memory(row: dict[str, Any], look: Look, mark: str = "", whole: bool = False) -> list[str]:
-    facts = [
-        str(row.get("namespace") or ""), str(row.get("tier") or ""),
-        f"priority {row['priority']}" if row.get("priority") else "",
-        f"score {row['score']:.3f}" if isinstance(row.get("score"), (int, float)) else "",
-        f"{row['conflicts']} conflicting" if row.get("conflicts") else "",
-        str(row.get("life")) if row.get("life") not in (None, "live") else "",
-        _moment(row.get("created_at")),
-    ]  # fmt: skip
+def _memory(row: dict[str, Any], look: Look, mark: str = "") -> list[str]:
     indent = " " * len(mark)
     lines = [mark + look.paint("bold", plain(row["title"]))]
-    lines += _content(plain(row.get("content") or ""), indent, look, whole)
-    shown = " · ".join(plain(fact) for fact in facts if fact)
-    lines.append(indent + look.paint("dim", shown))
+    content = wrapped(plain(row.get("content") or ""), look.width, indent)
+    if mark and len(content) > ROW_CONTENT_LINES_MAX:
+        content = content[:ROW_CONTENT_LINES_MAX]
+        content[-1] += " …"
+    lines += content if mark else ["", *content, ""]
+    facts = wrapped(" · ".join(_facts(row)), look.width, indent)
+    lines += [look.paint("dim", line) for line in facts]
     tags = " ".join("#" + plain(tag) for tag in row.get("tags") or [])
     identity = look.paint("dim", plain(row["id"]))
     lines.append(indent + (look.paint("tag", tags) + "  " if tags else "") + identity)
-    if whole:
-        known = {"title", "content", "namespace", "tier", "priority", "score", "conflicts",
-                 "created_at", "tags", "id"}  # fmt: skip
-        rest = {name: said for name, said in row.items() if name not in known}
-        lines += ["", *_pairs(rest, look)]
+    if row.get("conflicts"):
+        said = f"{row['conflicts']} other version stands beside this one"
+        said = said if row["conflicts"] == 1 else said.replace("version stands", "versions stand")
+        said += f": aimem history {str(row['id'])[:SHORT_ID_CHARS]}"
+        lines.append(indent + look.paint("warn", said))
     return lines
 
 
-def _content(text: str, indent: str, look: Look, whole: bool) -> list[str]:
-    lines: list[str] = []
-    for part in text.splitlines():
-        lines += textwrap.wrap(
-            part, max(20, look.width), initial_indent=indent, subsequent_indent=indent,
-            break_long_words=False, break_on_hyphens=False,
-        ) or [""]  # fmt: skip
-    if whole or len(lines) <= ROW_CONTENT_LINES_MAX:
-        return lines
-    return [*lines[: ROW_CONTENT_LINES_MAX - 1], lines[ROW_CONTENT_LINES_MAX - 1] + " …"]
+def _facts(row: dict[str, Any]) -> list[str]:
+    until = moment(row.get("expires_at"))
+    life = row.get("life")
+    facts = [
+        str(row.get("namespace") or ""),
+        str(row.get("tier") or "") + (f", until {until}" if until and life != "archived" else ""),
+        f"priority {row['priority']}" if row.get("priority") else "",
+        f"score {row['score']:.3f}" if isinstance(row.get("score"), (int, float)) else "",
+        str(life) if life not in (None, "live") else "",
+        moment(row.get("created_at")),
+    ]
+    return [plain(fact) for fact in facts if fact]
+
+
+def _whole_memory(row: dict[str, Any], look: Look) -> list[str]:
+    """A memory with everything that is known of it."""
+    rest = {
+        name: said for name, said in row.items()
+        if name not in IN_A_BLOCK and said != ROW_DEFAULTS.get(name)
+    }  # fmt: skip
+    return [*_memory(row, look), "", *_pairs(rest, look)]
+
+
+def _link(row: dict[str, Any], look: Look) -> list[str]:
+    source, target = (
+        plain(row[name])[:SHORT_ID_CHARS] for name in ("source_id", "target_id")
+    )  # fmt: skip
+    said = f"{source} {plain(row.get('relation') or '').replace('_', ' ')} {target}"
+    since, until = moment(row.get("valid_from")), moment(row.get("valid_until"))
+    facts = [
+        f"from {since}" if since else "",
+        f"until {until}" if until else "",
+        f"says {plain(row['observed_by'])}" if row.get("observed_by") else "",
+    ]
+    return [f"{said}  " + look.paint("dim", ", ".join(fact for fact in facts if fact))]
+
+
+def _counts(rows: list[dict[str, Any]]) -> list[str]:
+    named = [
+        (plain(next(said for name, said in row.items() if name != "count")), row["count"])
+        for row in rows
+    ]
+    width = max(cells(name) for name, _ in named)
+    return [f"{padded(name, width)}  {count:>6,}" for name, count in named]
 
 
 def _table(rows: list[dict[str, Any]], look: Look) -> list[str]:
-    names = [
-        name
-        for name in _ordered(rows[0])
-        if any(row.get(name) not in ("", None, [], {}) for row in rows)
-    ]
-    cells = [[_cell(row.get(name)) for name in names] for row in rows]
-    widths = [max(len(name), *(len(row[i]) for row in cells)) for i, name in enumerate(names)]
-    head = "  ".join(name.ljust(width) for name, width in zip(names, widths, strict=True))
-    lines = [look.paint("dim", head.rstrip())]
-    padded = ([c.ljust(w) for c, w in zip(row, widths, strict=True)] for row in cells)
-    return lines + ["  ".join(row).rstrip() for row in padded]
-
-
-def _cell(value: Any) -> str:
-    text = " ".join(_short(value).split())
-    return text if len(text) <= CELL_CHARS_MAX else text[: CELL_CHARS_MAX - 1] + "…"
+    names = [name for name in _ordered(rows[0]) if any(row.get(name) not in EMPTY for row in rows)]
+    shown = [[cut(short(row.get(name), name), CELL_CELLS_MAX) for name in names] for row in rows]
+    heads = [_label(name) for name in names]
+    widths = [max(cells(head), *(cells(row[i]) for row in shown)) for i, head in enumerate(heads)]
+    if sum(widths) + 2 * (len(widths) - 1) > look.width:
+        blocks = [[*_pairs(row, look), ""] for row in rows]
+        return [line for block in blocks for line in block][:-1]
+    lines = ["  ".join(padded(c, w) for c, w in zip(row, widths, strict=True)) for row in shown]
+    head = "  ".join(padded(h, w) for h, w in zip(heads, widths, strict=True)).rstrip()
+    return [look.paint("dim", head), *(line.rstrip() for line in lines)]
 
 
 def _thing(value: Any, look: Look, whole: bool) -> list[str]:
     if not isinstance(value, dict):
-        return [_short(value)]
+        return wrapped(short(value), look.width)
     if "title" in value and "content" in value and "id" in value:
-        return _memory(value, look, whole=whole)
+        return _whole_memory(value, look) if whole else _memory(value, look)
+    if "write" in value:
+        return _written(value, look)
     return _pairs(value, look)
+
+
+def _written(value: dict[str, Any], look: Look) -> list[str]:
+    """The answer to a write: what was done first, and nothing of what was not."""
+    rest = {
+        name: said for name, said in value.items()
+        if said is not False and not (name.startswith("would_") and not value.get("dry_run"))
+    }  # fmt: skip
+    if value.get("dry_run"):
+        del rest["write"]
+    if "title" in rest and "id" in rest and isinstance(rest.get("write"), dict):
+        verb = "updated" if rest.pop("duplicate", False) else "stored"
+        facts = " · ".join([*_facts(rest), outcome(rest["write"])])
+        head = [f"{verb}  " + look.paint("bold", plain(rest["title"]))]
+        head += [look.paint("dim", line) for line in wrapped(facts, look.width)]
+        head.append(look.paint("dim", plain(rest["id"])))
+        known = {"title", "id", "namespace", "tier", "expires_at", "agent_id", "write"}
+        return head + _pairs({n: said for n, said in rest.items() if n not in known}, look)
+    verb = next((name for name in DONE if rest.get(name) is True), "")
+    if not verb:
+        return _pairs(rest, look)
+    del rest[verb]
+    said = outcome(rest.pop("write")) if "write" in rest else ""
+    memory = rest.pop("memory", None)
+    lines = [look.paint("bold", verb) + ("  " + look.paint("dim", said) if said else "")]
+    lines += _pairs(rest, look)
+    return lines + ["", *_memory(memory, look)] if memory else lines
 
 
 def _pairs(value: dict[str, Any], look: Look) -> list[str]:
     """`name  value` a line, with what is large below it. Absent and empty things are left out."""
-    shown = {name: value[name] for name in _ordered(value) if value[name] not in ("", None, [], {})}
+    shown = {name: value[name] for name in _ordered(value) if value[name] not in EMPTY}
     small = {name: said for name, said in shown.items() if _is_small(said)}
-    width = max((len(name) for name in small), default=0)
-    lines = [
-        f"{look.paint('dim', name.ljust(width))}  {_short(said)}" for name, said in small.items()
-    ]
+    width = max((len(_label(name)) for name in small), default=0)
+    before: list[str] = []
+    lines: list[str] = []
+    for name, said in small.items():
+        first, *more = wrapped(short(said, name), look.width - width - 2) or [""]
+        lines.append(f"{look.paint('dim', _label(name).ljust(width))}  {first}".rstrip())
+        lines += [" " * (width + 2) + line for line in more]
     for name, said in shown.items():
         if name in small:
             continue
-        lines += [""] if lines else []
+        if name == "memory":
+            before = [*_thing(said, look, whole=True), *([""] if lines else [])]
+            continue
+        lines += [""] if lines or before else []
         if isinstance(said, dict) and "children" in said:
-            lines += _tree(said, look, 0)
+            lines += _tree(said, look)
         elif isinstance(said, list):
-            lines += [look.paint("dim", name), *_rows(said, look)]
+            inner = Look(look.colours, look.width - 2)
+            lines.append(look.paint("dim", _label(name)))
+            lines += [f"  {line}".rstrip() for line in _rows(said, inner)]
         else:
             lines += _thing(said, look, whole=True)
-    return lines
+    return before + lines
+
+
+def _label(name: str) -> str:
+    return LABELS.get(name, name.replace("_", " "))
 
 
 def _ordered(value: dict[str, Any]) -> list[str]:
@@ -186,48 +282,19 @@ def _is_small(value: Any) -> bool:
     if isinstance(value, list):
         return all(not isinstance(part, dict) for part in value) and len(value) <= 8
     if isinstance(value, dict):
-        return "children" not in value and "title" not in value and len(value) <= 6
+        return "children" not in value and "title" not in value
     return True
 
 
-def _tree(node: dict[str, Any], look: Look, depth: int) -> list[str]:
+def _tree(node: dict[str, Any], look: Look, lead: str = "", branch: str = "") -> list[str]:
     name = plain(node.get("name") or node.get("namespace") or "(all)")
-    counts = {key: said for key, said in node.items() if isinstance(said, int) and said}
-    told = ", ".join(f"{key.replace('_', ' ')} {said}" for key, said in counts.items())
-    lines = ["  " * depth + name + ("  " + look.paint("dim", told) if told else "")]
-    for child in node["children"]:
-        lines += _tree(child, look, depth + 1)
+    count = int(node.get("count") or 0)
+    below = int(node.get("subtree_count") or 0) - count
+    told = [f"{count:,}"] if count else []
+    told += [look.paint("dim", f"{below:,} below")] if below > 0 else []
+    lines = [f"{lead}{branch}{name}  {', '.join(told)}".rstrip()]
+    inner = lead + {"": "", "├─ ": "│  ", "└─ ": "   "}[branch]
+    children = node["children"]
+    for child in children:
+        lines += _tree(child, look, inner, "└─ " if child is children[-1] else "├─ ")
     return lines
-
-
-def _short(value: Any) -> str:
-    """A value on one line."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:g}"
-    if isinstance(value, str):
-        return _moment(value) or plain(value)
-    if isinstance(value, list):
-        return ", ".join(_short(part) for part in value)
-    if isinstance(value, dict):
-        if "outcome" in value:
-            return _outcome(value)
-        said = {name: part for name, part in value.items() if part not in ("", None, [], {})}
-        return " ".join(f"{name}={_short(part)}" for name, part in said.items())
-    return plain(value)
-
-
-def _outcome(write: dict[str, Any]) -> str:
-    replayed = ", already done before" if write.get("replayed") else ""
-    return (
-        f"{write['outcome']}, on {write.get('acks', 0)} of {write.get('needed', 0)} disks{replayed}"
-    )
-
-
-def _moment(value: Any) -> str:
-    """2026-11-22T18:00:31.5Z as 2026-11-22 18:00; "" for what is not a time."""
-    text = str(value or "")
-    if len(text) >= 20 and text[4] == text[7] == "-" and text[10] == "T" and text.endswith("Z"):
-        return text[:10] + " " + text[11:16]
-    return ""

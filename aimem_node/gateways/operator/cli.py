@@ -4,10 +4,12 @@ import argparse
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from aimem_node.gateways.cli import failures, node, showing
+from aimem_node.gateways.cli.look import clock, wrapped
 from aimem_node.gateways.operator import calling, doctor, lifecycle
 from aimem_node.gateways.operator.findings import Grade
 from aimem_node.version import VERSION
@@ -15,6 +17,11 @@ from aimem_node.version import VERSION
 STOP_WAIT_S = 30.0
 ROLES = ("reader", "writer", "admin")
 INTERRUPTED = 130
+NOTHING = {
+    "pin-list": "Pin a machine's certificate: aimem-node pin add CERTIFICATE --name NAME",
+    "pin-remove": "Look for it: aimem-node pin list",
+}
+"""What to do when there is nothing, by command."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -75,6 +82,7 @@ def parser() -> argparse.ArgumentParser:
     verifying.add_argument("--deep", action="store_true", help="fold the whole log again")
     identity = command("identity", "Show who this node is to others.", _identity)
     identity.add_argument("--cert", action="store_true", help="print the certificate alone")
+    command("settings", "Show every setting, how to give it, and what is in force.", _settings_page)
     _access_commands(commands)
     commands.add_parser("bench", help="Measure this machine against the goals.", add_help=False)
     return top
@@ -268,14 +276,49 @@ def _token_revoke(asked: argparse.Namespace) -> int:
 
 
 def _token_list(asked: argparse.Namespace) -> int:
-    return _admin(asked, "token-list", {})
+    done = calling.admin("token-list", {"data_dir": _data_dir(asked)})
+    now_us = time.time_ns() // 1000
+    rows = [
+        {
+            "name": one["name"],
+            "role": one["role"],
+            "may speak for": one["agent"],
+            "expires": _expiry(one["expires_us"], now_us),
+        }
+        for one in done["tokens"]
+    ]
+    how = {"rows": "tokens", "nothing": "Make one: aimem-node token create NAME"}
+    _say(asked, done, showing.answer(how, {"tokens": rows}, showing.Look.of(sys.stdout)))
+    return 0
+
+
+def _expiry(expires_us: int | None, now_us: int) -> str:
+    if expires_us is None:
+        return "never"
+    return clock(expires_us) + (" (expired)" if expires_us <= now_us else "")
+
+
+def _settings_page(asked: argparse.Namespace) -> int:
+    done = calling.admin("settings", {"data_dir": _data_dir(asked)})
+    look = showing.Look.of(sys.stdout)
+    lines: list[str] = []
+    for one in done["settings"]:
+        value = one["value"]
+        shown = "(none)" if value == "" else {True: "on", False: "off"}.get(value, value)
+        lines.append(f"{look.paint('bold', one['name'])} = {showing.plain(shown)}")
+        lines += wrapped(showing.plain(one["help"]), look.width, "    ")
+        lines.append(look.paint("dim", f"    {one['flag']}, {one['environment']}"))
+    lines += ["", f"Settings file: {showing.plain(done['file'])}"]
+    _say(asked, done, "\n".join(lines) + "\n")
+    return 0
 
 
 def _admin(asked: argparse.Namespace, command: str, given: Mapping[str, Any]) -> int:
     done = calling.admin(command, {"data_dir": _data_dir(asked)} | dict(given))
     rows = next((name for name, value in done.items() if isinstance(value, list)), "")
     look = showing.Look.of(sys.stdout)
-    _say(asked, done, showing.answer({"rows": rows}, done, look))
+    how = {"rows": rows, "nothing": NOTHING.get(command, "")}
+    _say(asked, done, showing.answer(how, done, look))
     return 0
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from aimem_node import places
 from aimem_node.gateways.cli import failures, node, showing
+from aimem_node.gateways.cli.look import duration, size
 from aimem_node.gateways.operator import calling
 
 NOT_RUNNING = 3
@@ -99,10 +100,10 @@ def show_status(said: dict[str, Any]) -> str:
         lines.append(f"reason: {said['reason']}")
     facts = {
         "node": said.get("node_id"), "version": said.get("version"),
-        "up for": _duration(int(said.get("uptime_secs") or 0)), "data": said.get("data_dir"),
-        "store": _size(said.get("db_size_bytes")), "its log": _size(said.get("wal_size_bytes")),
-        "disk free": _size(said.get("disk_free_bytes")),
-        "memory": _size(said.get("resident_bytes")), "digest": str(said.get("digest"))[:16] + "…",
+        "up for": duration(int(said.get("uptime_secs") or 0)), "data": said.get("data_dir"),
+        "store": size(said.get("db_size_bytes")), "its log": size(said.get("wal_size_bytes")),
+        "disk free": size(said.get("disk_free_bytes")),
+        "memory": size(said.get("resident_bytes")), "digest": str(said.get("digest"))[:16] + "…",
         "log": said.get("log"),
     }  # fmt: skip
     lines += [f"  {name.ljust(10)}{showing.plain(value)}" for name, value in facts.items()]
@@ -117,20 +118,3 @@ def show_status(said: dict[str, Any]) -> str:
 def _where(data_dir: str) -> dict[str, Any]:
     pid = running_pid(data_dir)
     return {"pid": pid, "data_dir": data_dir, "log": places.log_path(data_dir)}
-
-
-def _duration(seconds: int) -> str:
-    days, rest = divmod(seconds, 86_400)
-    hours, rest = divmod(rest, 3600)
-    minutes, secs = divmod(rest, 60)
-    parts = [(days, "d"), (hours, "h"), (minutes, "min"), (secs, "s")]
-    return " ".join([f"{number} {unit}" for number, unit in parts if number][:2]) or "0 s"
-
-
-def _size(count: Any) -> str:
-    size = float(count or 0)
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000 or unit == "GB":
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    raise AssertionError("the last unit takes every size")

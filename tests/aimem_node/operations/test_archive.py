@@ -91,3 +91,29 @@ def test_purge_erases_what_has_been_gone_for_long_enough(node: Harness) -> None:
     assert node.call("ArchivePurge", older_than_days=5)["purged"] == 1
     assert node.call("ArchiveStats")["archived_total"] == 1
     assert node.call("ArchivePurge")["purged"] == 1
+
+
+def test_an_id_that_is_named_twice_or_already_archived_is_moved_once(node: Harness) -> None:
+    record_id, other = node.store("t"), node.store("u")
+    node.call("Archive", ids=[other])
+    answer = node.call("Archive", ids=[record_id, record_id, other])
+    assert (answer["archived"], answer["missing"]) == ([record_id], [other])
+
+
+def test_what_is_live_needs_no_restoring(node: Harness) -> None:
+    with pytest.raises(Failure) as caught:
+        node.call("ArchiveRestore", id=node.store("t"))
+    assert caught.value.code == Code.CONFLICT
+
+
+def test_a_retry_of_a_store_whose_memory_was_erased_does_not_claim_to_have_kept_it(
+    node: Harness,
+) -> None:
+    fields = {"title": "t", "content": "xylophone"}
+    node.call("Store", **fields, options={"request_key": "k"})
+    node.call("Forget", pattern="xylophone", erase=True)
+    with pytest.raises(Failure) as caught:
+        node.call("Store", **fields, options={"request_key": "k"})
+    assert (caught.value.code, caught.value.definite) == (Code.CONFLICT, True)
+    again = node.call("Store", **fields, options={"request_key": "k2"})
+    assert node.memory(again["id"])["content"] == "xylophone"

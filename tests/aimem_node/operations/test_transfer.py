@@ -84,3 +84,24 @@ def test_an_export_of_a_namespace_leaves_the_others_out(node: Harness) -> None:
     node.store("elsewhere", namespace="z")
     records = node.stream("Export", namespace="a/*")
     assert records[-1]["trailer"]["memories"] == 5
+
+
+def test_links_without_ids_are_all_kept_also_under_a_request_key(node: Harness) -> None:
+    a, b, c = (node.store(name) for name in "abc")
+    links = [{"source_id": a, "target_id": end, "relation": "related_to"} for end in (b, c)]
+    fields = {"links": links, "options": {"request_key": "k"}}
+    assert node.call("Import", **fields)["links"] == 2
+    assert node.call("Import", **fields)["write"]["replayed"] is True
+    assert {link["target_id"] for link in node.call("Get", id=a)["links"]} == {b, c}
+
+
+def test_an_import_of_what_is_there_already_appends_nothing(node: Harness) -> None:
+    a, b = node.store("a", tags=["x"], metadata={"k": 1}), node.store("b")
+    node.call("Link", source_id=a, target_id=b)
+    lines = node.stream("Export")
+    memories = [line["memory"] for line in lines if "memory" in line]
+    links = [line["link"] for line in lines if "link" in line]
+    ops = node.call("Stats")["ops"]
+    answer = node.call("Import", memories=memories, links=links, trust_source=True)
+    assert (answer["unchanged"], answer["imported"], answer["links"]) == (2, 0, 0)
+    assert node.call("Stats")["ops"] == ops

@@ -79,3 +79,23 @@ def test_the_state_of_the_node_names_its_log_and_digest(node: Harness) -> None:
     assert after["origins"][0]["have"] == 1
     assert after["digest"] != before["digest"]
     assert node.call("Verify", deep=True)["ok"] is True
+
+
+def test_what_has_expired_is_archived_with_its_reason_and_only_once(node: Harness) -> None:
+    gone, kept = node.store("gone", ttl_secs=5), node.store("kept", ttl_secs=500)
+    node.clock.move(seconds=6)
+    assert node.call("Gc", dry_run=True)["collected"] == 1
+    assert node.memory(gone)["life"] == "live"
+    assert node.call("Gc")["collected"] == 1
+    assert node.call("Gc")["collected"] == 0
+    assert node.memory(gone)["archive_reason"] == "ttl_expired"
+    assert node.memory(kept)["life"] == "live"
+
+
+def test_a_node_whose_disk_failed_says_so_and_why(node: Harness) -> None:
+    writer = node.core.store.writer
+    writer._failed = "the disk is on fire"
+    assert (node.call("Health")["status"], node.call("NodeStatus")["state"]) == ("failed", "failed")
+    assert node.call("Health")["reason"] == "the disk is on fire"
+    writer._failed = None
+    assert node.call("Health")["status"] == "ok"

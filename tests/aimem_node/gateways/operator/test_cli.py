@@ -231,5 +231,5 @@ def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str]) -> No
 
 @pytest.mark.parametrize(("count", "said"), [(0, "0 B"), (1500, "1.5 kB"), (2e12, "2000.0 GB")])
 def test_sizes_read_well(count: float, said: str) -> None:
-    assert lifecycle._size(count) == said
-    assert lifecycle._duration(90_061) == "1 d 1 h"
+    assert look.size(count) == said
+    assert look.duration(90_061) == "1 d 1 h"

@@ -1,0 +1,81 @@
+"""What an op means to someone who follows the log."""
+
+from typing import Any
+
+import pytest
+
+from aimem_node.contract.errors import Code, Failure
+from aimem_node.operations.events import event_name
+from aimem_sync.dot import Dot, Origin
+from aimem_sync.edit import Edit
+from aimem_sync.log import Head, append
+from aimem_sync.op import Kind, Op, Stamp
+from tests.harness import Harness
+
+ME = Origin("a" * 32, "b" * 16)
+SEEN = (Dot(ME, 1),)
+
+
+def op(kind: str = Kind.EDIT, **said: Any) -> Op:
+    body = b"" if kind == Kind.PURGE else Edit(**{"type": "memory", **said}).encode()
+    stamp = Stamp(1, 1, 0)
+    return append(Head(), stamp, kind, "r", body, "user:ann", "", ME, lambda chain: chain)
+
+
+NEW = {"facts": {}, "namespace": "n", "life": {"is": "live"}}
+
+
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        ({"set": NEW}, "memory_stored"),
+        ({"set": NEW, "over": dict.fromkeys(NEW, SEEN)}, "memory_updated"),
+        ({"set": {"body": {}}}, "memory_updated"),
+        ({"set": {"priority": 3, "accessed_at": 1}, "count": {"access": 2}}, None),
+        ({"set": {"accessed_at": 1}, "tag": ("x",)}, "memory_updated"),
+        ({"set": {"life": {"is": "archived"}}}, "memory_archived"),
+        ({"set": {"life": {"is": "deleted"}}}, "memory_deleted"),
+        ({"type": "link", "set": {"body": {}}}, "link_added"),
+        ({"type": "link", "set": {"valid_until": 5}}, "link_changed"),
+        ({"type": "link", "set": {"life": {"is": "deleted"}}}, "link_deleted"),
+    ],
+)
+def test_an_edit_is_called_after_what_it_does(said: dict[str, Any], name: str | None) -> None:
+    assert event_name(op(**said)) == name
+
+
+def test_an_erasure_is_an_event_and_a_kind_nobody_knows_is_none() -> None:
+    assert event_name(op(Kind.PURGE)) == "record_purged"
+    assert event_name(op("vote")) is None
+
+
+def names(node: Harness, limit: int, **fields: Any) -> list[str]:
+    return [e["event"] for e in node.stream("Events", after="start", limit=limit, **fields)]
+
+
+def test_moving_a_memory_and_naming_its_session_is_an_update(node: Harness) -> None:
+    record_id = node.store("t", namespace="a")
+    node.call("Update", id=record_id, namespace="b", session="s", content="c2")
+    assert names(node, 2) == ["memory_stored", "memory_updated"]
+
+
+def test_an_erased_past_is_passed_over_and_the_erasure_is_told(node: Harness) -> None:
+    record_id = node.store("t", "to be forgotten")
+    node.call("Forget", pattern="forgotten", erase=True)
+    node.store("u")
+    events = node.stream("Events", after="start", limit=2)
+    assert [e["event"] for e in events] == ["record_purged", "memory_stored"]
+    assert events[0]["id"] == record_id
+
+
+def test_a_subtree_is_followed_without_its_neighbours(node: Harness) -> None:
+    ids = [node.store("t", namespace=place) for place in ("a", "a/b", "ab", "a/b/c")]
+    events = node.stream("Events", after="start", limit=3, namespace="a/*")
+    assert [e["id"] for e in events] == [ids[0], ids[1], ids[3]]
+
+
+@pytest.mark.parametrize("after", ["x", "-1", "1.5", "²", "٣", "9" * 19, "9" * 1000, "1 ", "START"])
+def test_what_is_not_a_token_is_refused(node: Harness, after: str) -> None:
+    with pytest.raises(Failure) as caught:
+        node.stream("Events", after=after, limit=1)
+    assert (caught.value.code, caught.value.path) == (Code.INVALID_ARGUMENT, "$.after")
