@@ -228,7 +228,9 @@ WAYS: dict[str, Any] = {way.name: way for way in (InProcess, Grpc, Http, Mcp, Cl
 class Running:
     """A whole node in a thread of this process, with every way in open."""
 
-    def __init__(self, data_dir: Any, runtime_dir: Any) -> None:
+    def __init__(
+        self, data_dir: Any, runtime_dir: Any, settings: dict[str, Any] | None = None
+    ) -> None:
         from aimem_node.clocks import SystemChance, SystemClock
         from aimem_node.config import load
         from aimem_node.contract.calls import Channel, Credentials
@@ -245,7 +247,8 @@ class Running:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self.node = Node(load({"http": "127.0.0.1:0", "http_open": True}, self.env), self.env)
+        given = settings or {"http": "127.0.0.1:0", "http_open": True}
+        self.node = Node(load(given, self.env), self.env)
         self.run(self.node.start(SystemClock(), SystemChance()))
         self.me = Credentials(channel=Channel.INPROCESS, uid=os.getuid(), surface="inprocess")
 
