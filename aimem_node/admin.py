@@ -48,8 +48,8 @@ def _pin_add(data_dir: Path, given: Mapping[str, Any]) -> dict[str, Any]:
             Code.INVALID_ARGUMENT, f"{file}: {error.strerror}", path="certificate",
             next="Name the other machine's node.crt.",
         ) from None  # fmt: skip
-    role = Role(given.get("role") or Role.WRITER.value)
-    return {"fingerprint": access_edit.add_pin(str(data_dir), pem, given["name"], role)}
+    added = access_edit.add_pin(str(data_dir), pem, given["name"], _role(given))
+    return {"fingerprint": added}
 
 
 def _pin_remove(data_dir: Path, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def _token_create(data_dir: Path, given: Mapping[str, Any]) -> dict[str, Any]:
     made = access_edit.create_token(
         str(data_dir),
         given["name"],
-        Role(given.get("role") or Role.WRITER.value),
+        _role(given),
         given.get("agent") or "*",
         expires_us=expires_us,
     )
@@ -96,6 +96,18 @@ def _token_list(data_dir: Path, _given: Mapping[str, Any]) -> dict[str, Any]:
             for token in sorted(tokens.values(), key=lambda token: token.name)
         ]
     }
+
+
+def _role(given: Mapping[str, Any]) -> Role:
+    word = given.get("role") or Role.WRITER.value
+    if word not in list(Role):
+        raise Failure(
+            Code.INVALID_ARGUMENT,
+            f"{word!r} is no role",
+            path="role",
+            next="Roles: " + ", ".join(Role) + ".",
+        )
+    return Role(word)
 
 
 def _restore(data_dir: Path, given: Mapping[str, Any]) -> dict[str, Any]:

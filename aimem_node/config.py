@@ -16,7 +16,8 @@ from aimem_node.contract.errors import Code, Failure
 
 ENV_PREFIX = "AIMEM_"
 FILE_NAME = "aimem.toml"
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+PORT_MAX = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +69,10 @@ class Settings:
 def split_address(name: str, text: str) -> tuple[str, int]:
     """Host and port of host:port. Raises INVALID_ARGUMENT naming the setting."""
     host, colon, port = text.rpartition(":")
-    if not colon or not host or not port.isdigit() or not 0 <= int(port) <= 65_535:
+    whole = port.isascii() and port.isdigit()
+    if not colon or not host or not whole or int(port) > PORT_MAX:
         raise _bad(name, f"{text!r} is not host:port")
-    return host, int(port)
+    return host.removeprefix("[").removesuffix("]"), int(port)
 
 
 def load(given: Mapping[str, Any], env: Mapping[str, str] | None = None) -> Settings:
@@ -127,7 +129,7 @@ def _as(kind: type, name: str, value: Any) -> Any:
         return True
     if isinstance(value, str) and kind is bool and value.lower() in ("0", "false", "no", "off", ""):
         return False
-    if isinstance(value, str) and kind is int and value.isdigit():
+    if isinstance(value, str) and kind is int and value.isascii() and value.isdigit():
         return int(value)
     raise _bad(name, f"{value!r} is not a {kind.__name__}")
 

@@ -132,6 +132,13 @@ class Core:
     def _office(self, declared: Operation, request: Any) -> Any:
         """The operator's operations on files. Runs on a thread of its own."""
         if declared.name == "Backup":
+            if request.to and not Path(request.to).is_absolute():
+                raise Failure(
+                    Code.INVALID_ARGUMENT,
+                    f"{request.to!r} is not an absolute path, and the node runs somewhere else",
+                    path="$.to",
+                    next="Name the directory from the root on.",
+                )
             to = Path(request.to) if request.to else Path(self.facts.data_dir) / "backups"
             done = self.store.backup(to, request.keep, self.dispatcher.clock.now_us(), VERSION)
             return BackupResponse(
@@ -220,11 +227,20 @@ class Node:
             with contextlib.suppress(Exception):
                 await way.stop()
         self._ways.clear()
-        self._pid_file.unlink(missing_ok=True)
         if self.core is not None:
             core, self.core = self.core, None
-            await core.stop()
+            try:
+                await core.stop()
+            finally:
+                self._forget_pid()
             self.log.info("node_stopped", node_id=core.facts.node_id)
+
+    def _forget_pid(self) -> None:
+        """Last of all, so that `aimem-node stop` sees whom to wait for as long as the directory is
+        held; and only our own, since the next node may have started by now."""
+        with contextlib.suppress(OSError):
+            if self._pid_file.read_text(encoding="ascii").strip() == str(os.getpid()):
+                self._pid_file.unlink()
 
 
 def close_directory(directory: Path) -> None:

@@ -95,10 +95,15 @@ class Route:
                 message = f"{self.target} can only be reached over TLS"
                 raise Failure(Code.INVALID_ARGUMENT, message, next="Give the node's certificate.")
             return None
+        if bool(self.tls.cert) != bool(self.tls.key):
+            # gRPC ends the whole process over this.
+            one, other = ("key", "certificate") if self.tls.key else ("certificate", "key")
+            message = f"a {one} was given without its {other}"
+            raise Failure(Code.INVALID_ARGUMENT, message, next="Give both files, or neither.")
         return grpc.ssl_channel_credentials(
-            root_certificates=_read(self.tls.node_cert),
-            private_key=_read(self.tls.key) if self.tls.key else None,
-            certificate_chain=_read(self.tls.cert) if self.tls.cert else None,
+            root_certificates=_pem(self.tls.node_cert, b"CERTIFICATE"),
+            private_key=_pem(self.tls.key, b"PRIVATE KEY") if self.tls.key else None,
+            certificate_chain=_pem(self.tls.cert, b"CERTIFICATE") if self.tls.cert else None,
         )
 
     def options(self) -> tuple[tuple[str, Any], ...]:
@@ -124,11 +129,7 @@ def failure_of(
     if status is grpc.StatusCode.RESOURCE_EXHAUSTED:
         code = Code.TOO_LARGE if "larger than max" in message else Code.LIMITED
     if status is grpc.StatusCode.UNAVAILABLE and _never_connected(message):
-        return Failure(
-            Code.UNAVAILABLE,
-            f"no node answers at {target}: {message}",
-            next="Start it with: aimem-node start",
-        )
+        return _no_connection(target, message)
     if code is Code.UNKNOWN_OUTCOME:
         return Failure(
             code,
@@ -141,12 +142,55 @@ def failure_of(
 
 def _never_connected(message: str) -> bool:
     """True when gRPC says that no connection was made, so that nothing can have been sent."""
-    return message.startswith(("failed to connect", "DNS resolution failed"))
+    return message.startswith(("failed to connect", "DNS resolution failed", "errors resolving"))
 
 
-def _read(path: str) -> bytes:
+def _no_connection(target: str, message: str) -> Failure:
+    """Why there is no connection. gRPC says it only in words; nothing was sent in any case."""
+    for sign, code, said, step in _HANDSHAKES if not target.startswith("unix:") else ():
+        if sign in message:
+            return Failure(code, said.format(target=target), next=step)
+    step = "Start it with: aimem-node start"
+    if not target.startswith("unix:"):
+        step = "See whether it runs there with --grpc, and which address: aimem-node status"
+    return Failure(Code.UNAVAILABLE, f"no node answers at {target}: {message}", next=step)
+
+
+_HANDSHAKES = (
+    (
+        "CERTIFICATE_VERIFY_FAILED", Code.UNAUTHENTICATED,
+        "{target} is not the node you pinned: it showed another certificate. Nothing was sent",
+        "Compare its fingerprint (there: aimem-node identity). If it is meant to be new, get its"
+        " certificate again and pin that; if not, somebody else answers at this address.",
+    ),
+    (
+        "Socket closed", Code.UNAVAILABLE,
+        "{target} closed the connection when it saw our certificate. Nothing was sent",
+        "Most likely it has not pinned it. Here: aimem-node identity --cert > me.crt;"
+        " there: aimem-node pin add me.crt --name NAME",
+    ),
+    (
+        "WRONG_VERSION_NUMBER", Code.UNAVAILABLE,
+        "what answers at {target} does not speak TLS. Nothing was sent",
+        "Give the address of its gRPC way in (there: aimem-node status).",
+    ),
+    (
+        "Failed to create security handshaker", Code.INVALID_ARGUMENT,
+        "the certificates or the key for {target} cannot be used",
+        "See whether each file is whole, and whether key and certificate belong together.",
+    ),
+)  # fmt: skip
+"""What gRPC says of a handshake that failed, the code, and what it means."""
+
+
+def _pem(path: str, what: bytes) -> bytes:
     try:
-        return Path(path).read_bytes()
+        pem = Path(path).read_bytes()
     except OSError as error:
         message = f"cannot read {path}: {error.strerror}"
         raise Failure(Code.INVALID_ARGUMENT, message) from error
+    if b"-----BEGIN " not in pem or what + b"-----" not in pem:
+        message = f"{path} holds no {what.decode().lower()} in PEM form"
+        step = "A node's own: aimem-node identity --cert. It begins with -----BEGIN."
+        raise Failure(Code.INVALID_ARGUMENT, message, next=step)
+    return pem

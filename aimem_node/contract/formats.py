@@ -67,8 +67,10 @@ def namespace(text: str) -> str:
     segments = kept.split("/")
     if len(segments) > NAMESPACE_SEGMENTS_MAX:
         raise refused(f"has more than {NAMESPACE_SEGMENTS_MAX} segments")
-    if any(segment in ("", ".", "..") for segment in segments):
-        raise refused("must not hold an empty segment, '.' or '..'")
+    if any(segment in ("", ".", "..", "*") for segment in segments):
+        # A star stands for everything below where namespaces are asked for: to forget the one
+        # that is called a/* would be to forget all of a.
+        raise refused("must not hold an empty segment, '.', '..' or '*'")
     return kept
 
 

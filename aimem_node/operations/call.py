@@ -76,17 +76,19 @@ class WriteCall(ReadCall):
     def new_id(self, index: int = 0) -> str:
         """An id for a new record: the same one for the same request key, on any node.
 
-        Raises CONFLICT when that record was erased for good: nothing written to it would be kept.
+        Raises CONFLICT when that record is known already. Its answer is only forgotten when
+        something it speaks of was erased, and to write to it again would undo what came since.
         """
         if not self.tx.request_key:
             return self.chance.record_id()
         name = f"{self.author}\n{self.tx.request_key}\n{index}"
         record_id = str(uuid.uuid5(RECORD_IDS, name))
         state = self.view.state(record_id)
-        if state is not None and state.purged:
+        if state is not None:
+            fate = "which was erased for good" if state.purged else "and its answer is not kept"
             raise Failure(
                 Code.CONFLICT,
-                f"this request key made record {record_id}, which was erased for good",
+                f"this request key made record {record_id}, {fate}",
                 path="$.options.request_key",
                 next="Use a new key if it is to be stored again.",
             )

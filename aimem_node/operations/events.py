@@ -18,8 +18,7 @@ def event_of(view: View, placed: PlacedOp, wanted: Filter) -> Event | None:
     name = event_name(op)
     if name is None:
         return None
-    row = view.memory(op.record_id)
-    namespace = row.namespace if row is not None else ""
+    namespace = _namespace(view, op.record_id)
     if not _lies_in(namespace, wanted):
         return None
     return Event(
@@ -47,6 +46,13 @@ def event_name(op: Op) -> str | None:
     if set(registers) <= UPKEEP and not said.get("tag") and not said.get("untag"):
         return None
     return f"{kind}_updated"
+
+
+def _namespace(view: View, record_id: str) -> str:
+    """Where a memory lies, or the source of a link; empty for what is gone."""
+    link = view.link(record_id)
+    row = view.memory(record_id if link is None else link.source_id)
+    return "" if row is None else row.namespace
 
 
 def _lies_in(namespace: str, wanted: Filter) -> bool:

@@ -15,12 +15,17 @@ from aimem_node.operations.call import ReadCall, WriteCall
 from aimem_node.operations.cursors import read_cursor, write_cursor
 from aimem_node.operations.registry import operation
 from aimem_node.operations.shapes import MEMORY, archived, found, place_filter, wanted
+from aimem_node.store.listing import PAGE_BYTES_MAX
+from aimem_node.store.rows import PlacedOp
+from aimem_node.store.view import View
 from aimem_sync.change import Change
 from aimem_sync.op import Kind, Op
 from aimem_sync.state import RecordState
 
 FORGET_MAX = 1_000
 """Memories that one request moves. The answer says how many were left."""
+OPS_PER_STEP = 32
+"""Versions read at a time: 4 MiB of the largest."""
 
 
 @operation
@@ -58,13 +63,28 @@ def history(call: ReadCall, request: HistoryRequest) -> HistoryResponse:
     record_id = found_anyhow(call, request.id)
     state = call.view.state(record_id)
     before = read_cursor("history", request.cursor, 1)
-    ops = call.view.ops_of(record_id, None if before is None else before[0], request.limit)
+    ops, then = _page(call.view, record_id, None if before is None else before[0], request.limit)
     versions = tuple(_version(placed.op, state) for placed in ops)
-    then = (ops[-1].pos,) if len(ops) == request.limit else None
     return HistoryResponse(
         id=record_id, versions=versions, count=len(versions),
         next_cursor=write_cursor("history", then),
     )  # fmt: skip
+
+
+def _page(
+    view: View, record_id: str, before: int | None, limit: int
+) -> tuple[list[PlacedOp], tuple[int] | None]:
+    """Up to `limit` ops, fewer where they hold much text, and where the next page begins."""
+    kept: list[PlacedOp] = []
+    size_bytes = 0
+    while found_here := view.ops_of(record_id, before, OPS_PER_STEP):
+        for placed in found_here:
+            if len(kept) == limit or size_bytes >= PAGE_BYTES_MAX:
+                return kept, (kept[-1].pos,)
+            kept.append(placed)
+            size_bytes += len(placed.op.body or b"")
+        before = found_here[-1].pos
+    return kept, None
 
 
 def found_anyhow(call: ReadCall, prefix: str) -> str:

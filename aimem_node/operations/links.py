@@ -31,7 +31,9 @@ def link(call: WriteCall, request: LinkRequest) -> LinkResponse:
             next="Name another memory.",
         )
     valid_from = request.valid_from
-    if request.valid_until is not None and request.valid_until <= (valid_from or call.now_us):
+    if request.valid_until is not None and request.valid_until <= (
+        call.now_us if valid_from is None else valid_from
+    ):
         raise Failure(
             Code.INVALID_ARGUMENT,
             "valid_until is not after valid_from",

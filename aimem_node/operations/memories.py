@@ -71,6 +71,7 @@ def bulk_store(call: WriteCall, request: BulkStoreRequest) -> BulkStoreResponse:
     answers = []
     for index, one in enumerate(request.memories):
         try:
+            _refuse_own_key(one)
             answers.append(_store(call, one, index))
         except Failure as failure:
             raise failure.under(f"$.memories[{index}]") from None
@@ -78,6 +79,16 @@ def bulk_store(call: WriteCall, request: BulkStoreRequest) -> BulkStoreResponse:
     return BulkStoreResponse(
         created=len(answers) - updated, updated=updated, ids=tuple(a.id for a in answers)
     )
+
+
+def _refuse_own_key(one: StoreRequest) -> None:
+    if one.options is not None and one.options.request_key:
+        raise Failure(
+            Code.INVALID_ARGUMENT,
+            "a memory of a bulk store has no request key of its own",
+            path="$.options.request_key",
+            next="Give one key for all of them, in the options of the whole request.",
+        )
 
 
 def _store(call: WriteCall, request: StoreRequest, index: int) -> StoreResponse:
@@ -175,6 +186,7 @@ def update(call: WriteCall, request: UpdateRequest) -> UpdateResponse:
         change = edit(row.record_id, call.now_us, tags=add, **registers)
         call.tx.change(replace(change, untag=remove))
     now = found(call, row.record_id)
+    call.tx.shown.add(row.record_id)
     return UpdateResponse(updated=bool(call.tx.ops), memory=memory_of(call, now))
 
 
@@ -182,7 +194,7 @@ def _updated_registers(call: WriteCall, request: UpdateRequest, row: MemoryRow) 
     registers: dict[str, Any] = {}
     title = row.title if request.title is None else request.title
     namespace = row.namespace if request.namespace is None else request.namespace
-    if (title, namespace) != (row.title, row.namespace):
+    if (title, namespace) != (row.title, row.namespace) or _has_ended(call, row):
         _refuse_taken(call, row.record_id, namespace, title)
     new = body(
         title,
@@ -193,8 +205,10 @@ def _updated_registers(call: WriteCall, request: UpdateRequest, row: MemoryRow) 
         registers["body"] = new
     if namespace != row.namespace:
         registers["namespace"] = namespace
-    if request.session is not None or request.happened_at is not None:
-        registers["facts"] = _facts_of(row, request.session, request.happened_at)
+    if (request.session, request.happened_at) != (None, None):
+        said = _facts_of(row, request.session, request.happened_at)
+        if said != _facts_of(row, None, None):
+            registers["facts"] = said
     if request.priority is not None and request.priority != row.priority:
         registers["priority"] = request.priority
     if request.confidence is not None and request.confidence != row.confidence:
@@ -219,6 +233,8 @@ def _updated_life(call: WriteCall, request: UpdateRequest, row: MemoryRow) -> di
     if request.tier is not None and request.tier.value != row.tier:
         registers["tier"] = request.tier.value
         expires_us = first_expiry_us(request.tier, None, None, call.now_us)
+        if higher(request.tier, Tier(row.tier)) == request.tier:
+            expires_us = later(row.expires_us, expires_us)  # raised: it lives no shorter for it
     if request.expires_at is not None:
         expires_us = first_expiry_us(Tier(row.tier), request.expires_at, None, call.now_us)
     if request.clear_expiry:
@@ -269,6 +285,8 @@ def promote(call: WriteCall, request: PromoteRequest) -> PromoteResponse:
     if request.to_namespace is not None:
         return _promote_up(call, row, request.to_namespace)
     if row.tier != Tier.LONG.value or row.expires_us is not None:
+        if _has_ended(call, row):
+            _refuse_taken(call, row.record_id, row.namespace, row.title, path="$.id")
         call.tx.change(
             edit(row.record_id, call.now_us, tier=Tier.LONG.value, expires_at=None, life=LIVE)
         )
@@ -322,6 +340,11 @@ def _facts_of(row: MemoryRow, session: str | None, happened_us: int | None) -> d
         row.session if session is None else session,
         row.happened_us if happened_us is None else happened_us,
     )
+
+
+def _has_ended(call: ReadCall, row: MemoryRow) -> bool:
+    """Whether its life is over and only the collection is still to come: its title is free."""
+    return row.expires_us is not None and row.expires_us <= call.now_us
 
 
 def _refuse_taken(

@@ -27,6 +27,7 @@ from aimem_node.contract.values import (
 from aimem_node.operations.call import ReadCall, StreamCall, WriteCall
 from aimem_node.operations.registry import operation, streams
 from aimem_node.operations.shapes import (
+    LINK,
     LIVE,
     MEMORY,
     archived,
@@ -36,7 +37,7 @@ from aimem_node.operations.shapes import (
     memory_of,
     place_filter,
 )  # fmt: skip
-from aimem_node.store.listing import Filter, Order
+from aimem_node.store.listing import Order
 from aimem_node.store.rows import LinkRow, MemoryRow
 from aimem_node.store.view import View
 from aimem_sync.change import Change
@@ -73,28 +74,27 @@ class _Sum:
 
 @streams
 async def export(call: StreamCall, request: ExportRequest) -> AsyncIterator[ExportRecord]:
-    """Header, memories by time of storing, links by id, trailer with counts and hash."""
+    """Header, memories and links by time of storing, trailer with counts and hash."""
     total = _Sum()
     wanted = place_filter(request.namespace)
     yield ExportRecord(
         header=ExportRecordHeader(format=FORMAT, version=FORMAT_VERSION, node_id=call.node.node_id)
     )
     exported: set[str] = set()
-    lives = ("live", "archived") if request.include_archived else ("live",)
-    for life in lives:
-        after: tuple[Any, ...] | None = None
-        while True:
-            chosen = replace(wanted, life=life)
+    # One pass over both lives: a memory that is archived or restored meanwhile is met once.
+    chosen = replace(wanted, life=None if request.include_archived else "live")
+    after: tuple[Any, ...] | None = None
+    while True:
 
-            def page(view: View, chosen: Filter = chosen, after: Any = after) -> Any:
-                return view.list_memories(chosen, Order.CREATED, after, EXPORT_PAGE)
+        def page(view: View, after: Any = after) -> Any:
+            return view.list_memories(chosen, Order.CREATED, after, EXPORT_PAGE)
 
-            rows, after = await call.read(page)
-            for row in rows:
-                exported.add(row.record_id)
-                yield total.add(ExportRecord(memory=_exported(row)))
-            if after is None:
-                break
+        rows, after = await call.read(page)
+        for row in rows:
+            exported.add(row.record_id)
+            yield total.add(ExportRecord(memory=_exported(row)))
+        if after is None:
+            break
     after = None
     while True:
 
@@ -127,8 +127,11 @@ def import_(call: WriteCall, request: ImportRequest) -> ImportResponse:
     done = {"imported": 0, "unchanged": 0, "updated": 0, "restamped": 0}
     for index, memory in enumerate(request.memories):
         try:
-            kept, restamped = _claimed(call, memory, importer, request.trust_source)
-            done[_import_memory(call, kept)] += 1
+            _refuse_unfit(memory)
+            _refuse_other_record(call, memory.id, MEMORY)
+            old = call.view.memory(memory.id)
+            kept, restamped = _claimed(call, memory, old, importer, request.trust_source)
+            done[_import_memory(call, kept, old)] += 1
             done["restamped"] += restamped
         except Failure as failure:
             raise failure.under(f"$.memories[{index}]") from None
@@ -147,8 +150,7 @@ def import_(call: WriteCall, request: ImportRequest) -> ImportResponse:
     )
 
 
-def _claimed(call: WriteCall, memory: Memory, importer: str, trust: bool) -> tuple[Memory, bool]:
-    """The record with an author that this caller may name; the original stays as a claim."""
+def _refuse_unfit(memory: Memory) -> None:
     if not memory.id or not memory.title.strip() or not memory.content.strip():
         raise Failure(
             Code.INVALID_ARGUMENT,
@@ -156,7 +158,46 @@ def _claimed(call: WriteCall, memory: Memory, importer: str, trust: bool) -> tup
             path="$",
             next="Mend the record, or leave it out.",
         )
+    if memory.id != memory.id.strip():
+        raise Failure(
+            Code.INVALID_ARGUMENT,
+            "an id begins and ends without a space, or nobody could name it",
+            path="$.id",
+            next="Give it another id.",
+        )
+    if memory.life == Life.DELETED:
+        raise Failure(
+            Code.INVALID_ARGUMENT,
+            "a deleted memory cannot be imported",
+            path="$.life",
+            next="Leave it out, or make it live or archived.",
+        )
+
+
+def _refuse_other_record(call: WriteCall, record_id: str, kind: str) -> None:
+    """An id names one record for ever: not one that was erased, nor one of another kind."""
+    state = call.view.state(record_id)
+    if state is None or (state.type in ("", kind) and not state.purged):
+        return
+    why = "was erased for good" if state.purged else f"is a {state.type} and no {kind}"
+    raise Failure(
+        Code.CONFLICT,
+        f"record {record_id!r} {why}",
+        path="$.id",
+        next="Give it another id.",
+    )
+
+
+def _claimed(
+    call: WriteCall, memory: Memory, old: MemoryRow | None, importer: str, trust: bool
+) -> tuple[Memory, bool]:
+    """The record with an author that this caller may name; the original stays as a claim.
+
+    Whoever is known here as its author stays it: an import does not make it someone else's.
+    """
     original = memory.agent_id
+    if old is not None and original == old.agent_id:
+        return memory, False
     if original == importer or (trust and original and call.may_claim(original)):
         return memory, False
     if trust and original:
@@ -169,20 +210,12 @@ def _claimed(call: WriteCall, memory: Memory, importer: str, trust: bool) -> tup
     metadata = dict(memory.metadata)
     if original:
         metadata.setdefault(IMPORTED_FROM, original)
-    return replace(memory, agent_id=importer, metadata=metadata), bool(original)
+    stamped = importer if old is None else old.agent_id
+    return replace(memory, agent_id=stamped, metadata=metadata), bool(original)
 
 
-def _import_memory(call: WriteCall, memory: Memory) -> str:
-    old = call.view.memory(memory.id)
+def _import_memory(call: WriteCall, memory: Memory, old: MemoryRow | None) -> str:
     registers = _registers(call, memory, old)
-    state = call.view.state(memory.id)
-    if state is not None and state.purged:
-        raise Failure(
-            Code.CONFLICT,
-            f"record {memory.id!r} was erased for good",
-            path="$.id",
-            next="Give it another id if it is to come back.",
-        )
     if old is None:
         call.tx.change(Change(memory.id, MEMORY, set=registers, tag=memory.tags,
                               count={"access": memory.access_count}))  # fmt: skip
@@ -209,9 +242,10 @@ def _import_memory(call: WriteCall, memory: Memory) -> str:
 def _registers(call: ReadCall, memory: Memory, old: MemoryRow | None) -> dict[str, Any]:
     """The registers a record speaks of. Times it does not give are those it has here, or now."""
     now_us = call.now_us
-    created_us = memory.created_at or (now_us if old is None else old.created_us)
+    created_us = _given(memory.created_at, None if old is None else old.created_us, now_us)
+    updated_us = _given(memory.updated_at, None if old is None else old.updated_us, created_us)
     is_archived = memory.life == Life.ARCHIVED
-    at_us = memory.archived_at or now_us
+    at_us = _given(memory.archived_at, None if old is None else old.archived_us, now_us)
     reason = memory.archive_reason or "archive"
     expiry_us = memory.expires_at if reason == "ttl_expired" else None
     registers: dict[str, Any] = {
@@ -230,7 +264,7 @@ def _registers(call: ReadCall, memory: Memory, old: MemoryRow | None) -> dict[st
         "priority": memory.priority,
         "confidence": memory.confidence,
         "expires_at": memory.expires_at,
-        "updated_at": memory.updated_at or (created_us if old is None else old.updated_us),
+        "updated_at": updated_us,
         "life": archived(reason, at_us, expiry_us) if is_archived else LIVE,
     }
     if memory.last_accessed_at is not None:
@@ -238,7 +272,14 @@ def _registers(call: ReadCall, memory: Memory, old: MemoryRow | None) -> dict[st
     return registers
 
 
+def _given(*times_us: int | None) -> int:
+    """The first that is given. 1970 began at 0, which is a time like any other."""
+    return next(time_us for time_us in times_us if time_us is not None)
+
+
 def _import_link(call: WriteCall, link: MemoryLink, importer: str, index: int) -> int:
+    if link.id:
+        _refuse_other_record(call, link.id, LINK)
     for path, record_id in (("$.source_id", link.source_id), ("$.target_id", link.target_id)):
         if call.view.memory(record_id) is None:
             raise Failure(
@@ -253,21 +294,21 @@ def _import_link(call: WriteCall, link: MemoryLink, importer: str, index: int) -
         known = between[0] if between else None
     if known is not None and (link.valid_until, known.life) == (known.valid_until_us, "live"):
         return 0
-    from_us = link.valid_from or link.created_at or call.now_us
+    from_us = _given(link.valid_from, link.created_at, call.now_us)
     registers: dict[str, Any] = {
         "body": {
             "source_id": link.source_id,
             "target_id": link.target_id,
             "relation": relation,
             "observed_by": link.observed_by or importer,
-            "created_at": link.created_at or call.now_us,
+            "created_at": _given(link.created_at, call.now_us),
             "valid_from": from_us,
             "valid_from_given": link.valid_from is not None,
         },
         "valid_until": link.valid_until,
         "life": LIVE,
     }
-    call.tx.change(Change(record_id if known is None else known.record_id, "link", set=registers))
+    call.tx.change(Change(record_id if known is None else known.record_id, LINK, set=registers))
     return 1
 
 

@@ -67,6 +67,9 @@ class Tx:
     request_key: str
     sign: Callable[[bytes], bytes]
     ops: list[Op] = field(default_factory=list)
+    shown: set[str] = field(default_factory=set)
+    """Records whose text the answer holds although no op speaks of them: an erasure must find it
+    where answers are kept."""
 
     def change(self, change: Change) -> Display | None:
         """Stamp one change, append it to this node's log and fold it. Returns what is shown now."""
@@ -170,7 +173,7 @@ class Replica:
                     intent.request_sha256,
                     _pack(write_ids, intent.encode(response)),
                     intent.now_us,
-                    sorted({op.record_id for op in tx.ops}),
+                    sorted({op.record_id for op in tx.ops} | tx.shown),
                 )
             return Written(response, write_ids, replayed=False)
 

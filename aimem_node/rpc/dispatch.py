@@ -130,6 +130,8 @@ class Dispatcher:
                 node=self.facts,
             )
             async for item in registry.STREAMERS[operation](call, checked):
+                # A stream may outlive the token or the pin that opened it.
+                self.authenticator.authenticate(credentials).require(declared.role)
                 yield item
         except Failure as failure:
             code = failure.code.value

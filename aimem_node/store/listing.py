@@ -17,6 +17,9 @@ from aimem_node.store.rows import MEMORY_SELECT, MemoryRow, memory_row
 Key: TypeAlias = tuple[int | str, ...]
 """Where a page ended: the sort key of its last row. Integers and text, ready for a cursor."""
 
+PAGE_BYTES_MAX: Final = 2 << 20
+"""A page ends early once its memories hold so much: it must fit the 4 MiB that gRPC clients take,
+and neither a thousand memories of 64 KiB nor five hundred of them may stand in memory at once."""
 COMMON_TAG: Final = 1_000
 """Rows that make a tag a common one. Sorting the rows of a rarer one takes about 2 ms."""
 LIVES: Final = ("live", "archived", "deleted")
@@ -28,7 +31,7 @@ class Order(Enum):
     IMPORTANCE = "importance"
     "Highest priority first, then the last changed."
     CREATED = "created"
-    "The first stored first; the same on every node."
+    "The first stored first; the same wherever the same memories are, however they came there."
     ARCHIVED = "archived"
     "The last archived first."
 
@@ -114,7 +117,10 @@ def conditions(wanted: Filter, *, probe: bool = False) -> tuple[str, list[Any]]:
 def list_memories(
     connection: apsw.Connection, wanted: Filter, order: Order, after: Key | None, limit: int
 ) -> tuple[list[MemoryRow], Key | None]:
-    """Up to `limit` memories behind `after`, and where to go on; None at the end."""
+    """Up to `limit` memories behind `after`, and where to go on; None at the end.
+
+    Fewer, but at least one, where they hold more than PAGE_BYTES_MAX.
+    """
     where, values = conditions(wanted, probe=_all_common(connection, wanted.tags))
     key = _KEYS[order]
     if after is not None:
@@ -124,11 +130,18 @@ def list_memories(
         f"SELECT {MEMORY_SELECT} FROM memory m "  # noqa: S608  only our own words
         f"WHERE {where} ORDER BY {key.order} LIMIT ?"
     )
-    rows = [memory_row(columns) for columns in connection.execute(sql, (*values, limit + 1))]
-    if len(rows) <= limit:
-        return rows, None
-    rows.pop()
-    return rows, tuple(getattr(rows[-1], column) for column in key.names)
+    rows: list[MemoryRow] = []
+    size_bytes = 0
+    cursor = connection.execute(sql, (*values, limit + 1))
+    try:
+        for columns in cursor:
+            if len(rows) == limit or size_bytes >= PAGE_BYTES_MAX:
+                return rows, tuple(getattr(rows[-1], column) for column in key.names)
+            rows.append(memory_row(columns))
+            size_bytes += sum(len(text.encode()) for text in columns[-2:])  # metadata, content
+    finally:
+        cursor.close()
+    return rows, None
 
 
 def _all_common(connection: apsw.Connection, tags: tuple[str, ...]) -> bool:
@@ -158,7 +171,7 @@ class _Key:
 
 _KEYS: Final = {
     Order.IMPORTANCE: _Key(("priority", "updated_us", "rid"), descending=True),
-    Order.CREATED: _Key(("created_us", "lamport", "record_id"), descending=False),
+    Order.CREATED: _Key(("created_us", "record_id"), descending=False),
     Order.ARCHIVED: _Key(("archived_us", "rid"), descending=True),
 }
 

@@ -28,6 +28,9 @@ READERS: Final = 4
 """Threads. Two cores are busy with two; the others are for reads that wait for the disk."""
 BUDGET_MS: Final = 2_000
 """What a read may take unless told otherwise."""
+CLOSING_S: Final = 5.0
+"""What reads under way may still take once the store closes. A deep check is given an hour, and a
+node that is told to stop must stop."""
 STEPS_BETWEEN_CHECKS: Final = 1_000
 """SQLite instructions: looks at the clock about every 0.1 ms."""
 
@@ -40,6 +43,7 @@ class Readers:
             queue.SimpleQueue()
         )
         self._open = True
+        self._closing_at = float("inf")
         self._lock = threading.Lock()
         connections = [open_reader(data_dir) for _ in range(count)]
         self._threads = [
@@ -65,11 +69,12 @@ class Readers:
         return future
 
     def close(self) -> None:
-        """Finish the reads that wait, then stop."""
+        """Finish the reads that wait, then stop: within CLOSING_S, whatever they were given."""
         with self._lock:
             if not self._open:
                 return
             self._open = False
+            self._closing_at = time.monotonic() + CLOSING_S
             for _ in self._threads:
                 self._waiting.put(None)
         for thread in self._threads:
@@ -78,7 +83,11 @@ class Readers:
     def _run(self, connection: apsw.Connection) -> None:
         prepare(connection)
         deadline = _Deadline()
-        connection.set_progress_handler(deadline.passed, STEPS_BETWEEN_CHECKS)
+
+        def is_over() -> bool:
+            return deadline.passed() or time.monotonic() > self._closing_at
+
+        connection.set_progress_handler(is_over, STEPS_BETWEEN_CHECKS)
         while (asked := self._waiting.get()) is not None:
             read, budget_ms, future = asked
             if not future.set_running_or_notify_cancel():
@@ -87,6 +96,8 @@ class Readers:
                 deadline.start(budget_ms)
                 answer = _in_one_moment(connection, read)
             except BaseException as cause:
+                if isinstance(cause, apsw.InterruptError) and not self._open:
+                    cause = Failure(Code.UNAVAILABLE, "the store is closing")
                 future.set_exception(_explained(cause, budget_ms))
             else:
                 future.set_result(answer)

@@ -21,7 +21,11 @@ APPLICATION_ID: Final = 0x61696D65
 META_SCHEMA: Final = "schema"
 META_LAMPORT: Final = "lamport"
 META_UNSCRUBBED: Final = "unscrubbed"
-"""There while words of a purged memory may still stand in pages of the index or the WAL."""
+"""There while words of a purged memory may still stand in the file; the value says where."""
+IN_INDEX: Final = b"index"
+"""In pages of the index, and in the WAL."""
+IN_WAL: Final = b"wal"
+"""In the WAL alone."""
 
 _LOG: Final = """
 CREATE TABLE meta(k TEXT PRIMARY KEY, v BLOB NOT NULL) STRICT, WITHOUT ROWID;
@@ -125,7 +129,7 @@ CREATE INDEX memory_by_expiry ON memory(expires_us)
     WHERE life = 'live' AND expires_us IS NOT NULL;
 CREATE INDEX memory_by_session ON memory(session) WHERE life = 'live' AND session <> '';
 CREATE INDEX memory_by_agent ON memory(agent_id) WHERE life = 'live';
-CREATE INDEX memory_by_creation ON memory(created_us, lamport, record_id);
+CREATE INDEX memory_by_creation ON memory(created_us, record_id);
 CREATE INDEX memory_by_archiving ON memory(archived_us DESC, rid DESC) WHERE life = 'archived';
 CREATE INDEX memory_in_conflict ON memory(rid) WHERE conflicts > 0;
 CREATE INDEX memory_deleted ON memory(rid) WHERE life = 'deleted';
@@ -150,7 +154,7 @@ CREATE TABLE link(
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX link_by_source ON link(source_id, target_id, relation);
 CREATE INDEX link_by_target ON link(target_id);
-CREATE INDEX link_by_creation ON link(created_us, lamport, record_id);
+CREATE INDEX link_by_creation ON link(created_us, record_id);
 """
 
 # The index keeps no text of its own: it reads `memory_text`, a view, so that it holds live

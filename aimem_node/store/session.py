@@ -26,7 +26,7 @@ from aimem_node.store.rows import (
     compact_json,
     memory_columns,
 )
-from aimem_node.store.schema import META_LAMPORT, META_UNSCRUBBED
+from aimem_node.store.schema import IN_INDEX, META_LAMPORT, META_UNSCRUBBED
 from aimem_node.store.view import View
 from aimem_sync.cursor import Cursor
 from aimem_sync.digest import NOTHING, bucket_of, record_hash, sum_minus, sum_plus
@@ -127,7 +127,7 @@ class WriteSession(View):
         if state.purged:
             self.erase_bodies(op.record_id)
             if kept is not None and not kept.state.purged:
-                self.put_meta(META_UNSCRUBBED, b"1")
+                self.put_meta(META_UNSCRUBBED, IN_INDEX)
         if kept is None and state.is_blank and not (state.overwritten or state.untagged):
             return None
         renewed = self._keep(op, kept, state)

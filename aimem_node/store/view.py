@@ -110,7 +110,10 @@ class View:
         if life is not None and (deleted or life != "deleted"):
             return text
         found: list[str] = []
-        if text:
+        # A record that is gone is not named any more, not even as the beginning of another's id:
+        # whoever deletes "1" twice must not lose "10".
+        gone = self._value("SELECT 1 FROM record WHERE record_id = ?", text)
+        if text and not gone:
             rows = self._connection.execute(
                 "SELECT record_id FROM memory WHERE record_id >= ? AND record_id < ?"
                 " AND life <> 'deleted' ORDER BY record_id LIMIT ?",
@@ -240,17 +243,17 @@ class View:
 
     def list_links(self, after: Key | None, limit: int) -> tuple[list[LinkRow], Key | None]:
         """One page of all live links, the first stored first, and where the next begins."""
-        start = after if after is not None else (-(1 << 63), -(1 << 63), "")
+        start = after if after is not None else (-(1 << 63), "")
         rows = self._links(
-            "life = 'live' AND (created_us, lamport, record_id) > (?1, ?2, ?3)"
-            " ORDER BY created_us, lamport, record_id LIMIT ?4",
+            "life = 'live' AND (created_us, record_id) > (?1, ?2)"
+            " ORDER BY created_us, record_id LIMIT ?3",
             *start,
             limit + 1,
         )
         if len(rows) <= limit:
             return rows, None
         last = rows[limit - 1]
-        return rows[:limit], (last.created_us, last.lamport, last.record_id)
+        return rows[:limit], (last.created_us, last.record_id)
 
     # -- the log ---------------------------------------------------------------------------
 

@@ -20,7 +20,8 @@ from typing import Any, Final, TypeAlias, TypeVar
 import apsw
 
 from aimem_node.contract.errors import Code, Failure
-from aimem_node.store.schema import META_UNSCRUBBED
+from aimem_node.store.database import BUSY_MS
+from aimem_node.store.schema import IN_INDEX, IN_WAL, META_UNSCRUBBED
 from aimem_node.store.session import WriteSession
 
 T = TypeVar("T")
@@ -47,6 +48,8 @@ CHECKPOINT_IDLE_PAGES: Final = 256
 """1 MiB. A shorter WAL is left alone until the file is closed."""
 CHECKPOINT_BUSY_PAGES: Final = 4_096
 """16 MiB. A longer WAL is moved even while work waits: readers slow down with its length."""
+EMPTYING_RETRY_S: Final = 1.0
+"""How long a reader that keeps erased words in the WAL is left alone before the next try."""
 DISK_FULL_BYTES: Final = 1 << 20
 """Less free space than this makes a failed write a full disk, and not a broken one."""
 
@@ -66,6 +69,7 @@ class Writer:
         self._failed: str | None = None
         self._wal_pages = 0
         self._unscrubbed = False
+        self._unemptied = False  # what was scrubbed may still stand in the WAL
         self._merging = False
         self._unmerged = True
         connection.set_wal_hook(self._measure_wal)
@@ -132,7 +136,8 @@ class Writer:
             raise
 
     def _live(self) -> None:
-        self._unscrubbed = self._session.meta(META_UNSCRUBBED) is not None
+        self._unscrubbed = self._session.meta(META_UNSCRUBBED) == IN_INDEX
+        self._unemptied = self._session.meta(META_UNSCRUBBED) == IN_WAL
         while not self._is_over():
             if self._waiting:
                 self._group()
@@ -140,6 +145,8 @@ class Writer:
                 self._scrub_step()
             elif self._unmerged:
                 self._merge_step()
+            elif self._failed is None and self._unemptied:
+                self._empty_wal()
             elif self._failed is None:
                 self._checkpoint(apsw.SQLITE_CHECKPOINT_PASSIVE)
         if self._failed is None:
@@ -158,7 +165,10 @@ class Writer:
                 untidy = self._failed is None and (
                     self._unscrubbed or self._unmerged or self._wal_pages >= CHECKPOINT_IDLE_PAGES
                 )
-                if not self._changed.wait(IDLE_S if untidy else None) and untidy:
+                wait_s = IDLE_S if untidy else None
+                if self._unemptied and self._failed is None and not untidy:
+                    wait_s = EMPTYING_RETRY_S
+                if not self._changed.wait(wait_s) and wait_s is not None:
                     return False
         return False
 
@@ -168,6 +178,11 @@ class Writer:
         before = 0
         try:
             self._connection.execute("BEGIN IMMEDIATE")
+        except BaseException as cause:
+            # Told now, all of them: nobody knows how long it will be so.
+            self._abandon(self._take_all(), cause, committing=False)
+            return
+        try:
             before = self._session.last_pos()
             self._work(done)
             self._session.index()
@@ -184,9 +199,15 @@ class Writer:
         last_pos = self._session.last_pos()
         if last_pos > before:
             self._unmerged = True
-            self._unscrubbed = self._session.meta(META_UNSCRUBBED) is not None
+            self._unscrubbed = self._session.meta(META_UNSCRUBBED) == IN_INDEX
             for hook in self._on_commit:
                 hook(last_pos)
+
+    def _take_all(self) -> list[tuple[Future[Any], Any]]:
+        with self._changed:
+            waiting = list(self._waiting)
+            self._waiting.clear()
+        return [(future, None) for _, future in waiting if future.set_running_or_notify_cancel()]
 
     def _work(self, done: list[tuple[Future[Any], Any]]) -> None:
         changes = self._connection.total_changes()
@@ -259,18 +280,20 @@ class Writer:
                 self._session.merge_index(-SCRUB_PAGES)
                 while self._session.merge_index(SCRUB_PAGES):
                     pass
-                self._session.delete_meta(META_UNSCRUBBED)
+                self._session.put_meta(META_UNSCRUBBED, IN_WAL)
             self._connection.execute("COMMIT")
+            self._unemptied = self._unemptied or self._unscrubbed
+            self._unscrubbed = self._merging = False
             emptied = self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
             self._connection.execute("BEGIN IMMEDIATE")
         except BaseException as cause:
             future.set_exception(self._explained(cause, committing=False))
             raise
         if emptied:
-            self._unscrubbed = False
+            self._session.delete_meta(META_UNSCRUBBED)
+            self._unemptied = False
             future.set_result(None)
         else:
-            self._session.put_meta(META_UNSCRUBBED, b"1")
             future.set_exception(
                 Failure(
                     Code.UNAVAILABLE,
@@ -296,16 +319,28 @@ class Writer:
             with self._connection:
                 left = self._session.merge_index(SCRUB_PAGES if begun else -SCRUB_PAGES)
                 if not left:
-                    self._session.delete_meta(META_UNSCRUBBED)
+                    self._session.put_meta(META_UNSCRUBBED, IN_WAL)
         except apsw.Error as cause:
             self._abandon([], cause, committing=True)
             self._unscrubbed = False  # until the next start: a full disk is not helped by trying
             return
         if not left:
-            self._merging = False
-            # If a reader is in the way, the WAL is emptied by a later checkpoint.
-            self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE)
-            self._unscrubbed = False
+            self._merging = self._unscrubbed = False
+            self._unemptied = True
+            self._empty_wal()
+
+    def _empty_wal(self) -> None:
+        """The last part of a scrub, tried until no reader is in the way. Makes nobody wait."""
+        self._connection.set_busy_timeout(0)
+        try:
+            if self._checkpoint(apsw.SQLITE_CHECKPOINT_TRUNCATE):
+                self._unemptied = False
+                with self._connection:
+                    self._session.delete_meta(META_UNSCRUBBED)
+        except apsw.Error as cause:
+            self._abandon([], cause, committing=True)
+        finally:
+            self._connection.set_busy_timeout(BUSY_MS)
 
     def _checkpoint(self, mode: int) -> bool:
         """Move the WAL into the file; whether all of it was moved."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from aimem_node.config import Settings, load, settings_markdown
+from aimem_node.config import Settings, load, settings_markdown, split_address
 from aimem_node.contract.errors import Code, Failure
 
 
@@ -76,3 +76,15 @@ def test_every_setting_is_documented() -> None:
     text = settings_markdown()
     for name in Settings.__dataclass_fields__:
         assert f"`{name}`" in text
+
+
+@pytest.mark.parametrize(
+    ("text", "address"), [("[::1]:80", ("::1", 80)), ("localhost:0", ("localhost", 0))]
+)
+def test_an_address_is_a_host_and_a_port(text: str, address: tuple[str, int]) -> None:
+    assert split_address("http", text) == address
+
+
+@pytest.mark.parametrize("text", ["localhost", "localhost:²", "localhost:70000", ":80"])
+def test_what_is_not_an_address_is_refused_with_its_setting(tmp_path: Path, text: str) -> None:
+    assert refused({"http": text}, env(tmp_path)).path == "http"

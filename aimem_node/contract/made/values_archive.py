@@ -13,7 +13,9 @@ class ArchiveRequest:
     """What Archive is asked."""
 
     ids: tuple[str, ...]
+    """Their ids, or the first characters of them."""
     reason: str = "archive"
+    """Why, to be kept with it."""
     agent_id: str | None = None
     """Who archives. Checked against the connection."""
     options: WriteOptions | None = None
@@ -38,6 +40,7 @@ class ArchiveListRequest:
     namespace: str | None = None
     """Exactly this namespace; with a trailing /* everything below it too."""
     limit: int = 50
+    """At most this many."""
     cursor: str | None = None
     """Where the page before ended."""
 

@@ -17,6 +17,7 @@ class LinkRequest:
     target_id: str
     """The memory it is said about."""
     relation: Relation = Relation.RELATED_TO
+    """What the one says about the other."""
     valid_from: int | None = None
     """From when on it holds; now when absent."""
     valid_until: int | None = None
@@ -44,7 +45,9 @@ class UnlinkRequest:
     """What Unlink is asked."""
 
     source_id: str
+    """The memory that says it."""
     target_id: str
+    """The memory it is said about."""
     relation: Relation | None = None
     """Only this relation; all of them when absent."""
     agent_id: str | None = None

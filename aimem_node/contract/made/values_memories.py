@@ -42,6 +42,7 @@ class StoreRequest:
     namespace: str = "global"
     """Where it belongs, such as team/project."""
     tags: tuple[str, ...] = ()
+    """Words to find it by."""
     priority: int | None = None
     """1 to 10; 5 for a new memory."""
     confidence: float | None = None
@@ -91,6 +92,7 @@ class BulkStoreRequest:
     """What BulkStore is asked."""
 
     memories: tuple[StoreRequest, ...]
+    """The memories, as JSON."""
     options: WriteOptions | None = None
 
 
@@ -130,9 +132,13 @@ class UpdateRequest:
     id: str
     """The id, or the first characters of it."""
     title: str | None = None
+    """A short line that says what it is about."""
     content: str | None = None
+    """The memory itself."""
     tier: Tier | None = None
+    """How long to keep it."""
     namespace: str | None = None
+    """Where it belongs."""
     tags: tuple[str, ...] = ()
     """Adds these tags."""
     remove_tags: tuple[str, ...] = ()
@@ -140,7 +146,9 @@ class UpdateRequest:
     replace_tags: bool = False
     """Makes tags the whole set, removing every other."""
     priority: int | None = None
+    """1 to 10."""
     confidence: float | None = None
+    """0 to 1."""
     expires_at: int | None = None
     """When its life ends."""
     clear_expiry: bool = False
@@ -148,8 +156,11 @@ class UpdateRequest:
     metadata: Mapping[str, Any] | None = None
     """Replaces the whole metadata object."""
     scope: Scope | None = None
+    """Who may see it."""
     session: str | None = None
+    """The session, thread or document it comes from."""
     happened_at: int | None = None
+    """When it happened."""
     agent_id: str | None = None
     """Who makes the change. Checked against the connection."""
     options: WriteOptions | None = None
@@ -191,18 +202,23 @@ class ListRequest:
     namespace: str | None = None
     """Only this namespace; with a trailing /* everything below it too."""
     tier: Tier | None = None
+    """Only this tier."""
     limit: int = 20
+    """At most this many."""
     cursor: str | None = None
     """Where the page before ended."""
     tags: tuple[str, ...] = ()
     """All of these tags."""
     agent_id: str | None = None
+    """Said by this agent."""
     min_priority: int | None = None
+    """At least this priority."""
     since: int | None = None
     """Stored at this time or later."""
     until: int | None = None
     """Stored at this time or earlier."""
     session: str | None = None
+    """From this session, thread or document."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -252,6 +268,7 @@ class ForgetRequest:
     pattern: str | None = None
     """Memories that hold any of these words."""
     tier: Tier | None = None
+    """Only this tier."""
     dry_run: bool = False
     """Only count what would go."""
     erase: bool = False
@@ -282,6 +299,7 @@ class HistoryRequest:
     id: str
     """The id, or the first characters of it."""
     limit: int = 100
+    """At most this many."""
     cursor: str | None = None
     """Where the page before ended."""
 

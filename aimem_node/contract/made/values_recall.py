@@ -19,6 +19,7 @@ class RecallRequest:
     namespace: str | None = None
     """Only here; a name with '/' includes its ancestors, a trailing /* everything below."""
     limit: int = 10
+    """At most this many."""
     tags: tuple[str, ...] = ()
     """All of these tags."""
     since: int | None = None
@@ -28,8 +29,11 @@ class RecallRequest:
     budget_tokens: int | None = None
     """At most about this many tokens of content; the best hit is always given."""
     tier: Tier | None = None
+    """Only this tier."""
     agent_id: str | None = None
+    """Said by this agent."""
     session: str | None = None
+    """From this session, thread or document."""
     explain: bool = False
     """Say for each hit what made its score."""
 
@@ -74,16 +78,21 @@ class SearchRequest:
     namespace: str | None = None
     """Exactly this namespace; with a trailing /* everything below it too."""
     tier: Tier | None = None
+    """Only this tier."""
     limit: int = 20
+    """At most this many."""
     tags: tuple[str, ...] = ()
     """All of these tags."""
     agent_id: str | None = None
+    """Said by this agent."""
     since: int | None = None
     """Stored at this time or later."""
     until: int | None = None
     """Stored at this time or earlier."""
     min_priority: int | None = None
+    """At least this priority."""
     session: str | None = None
+    """From this session, thread or document."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,9 +111,11 @@ class SessionStartRequest:
     namespace: str | None = None
     """Only here; a name with '/' includes its ancestors."""
     limit: int = 10
+    """At most this many."""
     budget_tokens: int | None = None
     """At most about this many tokens of content."""
     agent_id: str | None = None
+    """Said by this agent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

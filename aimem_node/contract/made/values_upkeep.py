@@ -156,7 +156,9 @@ class ImportRequest:
     """What Import is asked."""
 
     memories: tuple[Memory, ...] = ()
+    """The memories, as JSON."""
     links: tuple[MemoryLink, ...] = ()
+    """The links, as JSON."""
     trust_source: bool = False
     """Keep the agent ids of the records. They are still checked against the connection."""
     agent_id: str | None = None

@@ -25,7 +25,11 @@ GLOBALS = {
     "--agent-id": ("agent_id", True, "Who is speaking, when the node is to be told."),
     "--no-start": ("no_start", False, "Fail instead of starting a node that is not running."),
     "--timeout": ("timeout", True, "Seconds to wait for an answer."),
-    "--tls-cert": ("tls_cert", True, "With --node: certificate to show; this node's own if absent."),
+    "--tls-cert": (
+        "tls_cert",
+        True,
+        "With --node: certificate to show; this node's own if absent.",
+    ),
     "--tls-key": ("tls_key", True, "With --node: its private key."),
     "--tls-ca": ("tls_ca", True, "With --node: the certificate that node must have."),
     "--token": ("token", True, "With --node: bearer token besides the certificate."),
@@ -211,9 +215,12 @@ class Reading:
             field["name"].upper() if field.get("positional") else surfaces.flag_of(field)
             for field in missing
         ]
+        from aimem_node.gateways.cli import helping
+
+        example = helping.examples(self.word, self.operation)[0].strip()
         raise usage(
             f"aimem {self.word} needs {' and '.join(named)}",
-            f"See: aimem help {self.word}",
+            f"Such as: {example}   (more: aimem help {self.word})",
             path=f"$.{missing[0]['name']}",
         )
 
@@ -229,7 +236,7 @@ def wants_help(argv: list[str]) -> bool:
 
 
 def is_text(word: str) -> bool:
-    """Whether a word is no option. "- milk" is the beginning of a list, and no option has spaces."""
+    """Whether a word is no option. "- milk" begins a list, and no option has spaces."""
     return word[:1] != "-" or word == "-" or any(c.isspace() for c in word.partition("=")[0])
 
 
@@ -245,6 +252,8 @@ def piped() -> str:
         raise usage(
             "standard input is not UTF-8 text", "Convert it first: iconv -t UTF-8", "$.content"
         ) from None
+    except OSError as error:
+        raise usage(f"cannot read standard input: {error.strerror or error}") from None
 
 
 def typed(field: dict[str, Any], text: str) -> Any:

@@ -47,6 +47,8 @@ class CallFailure(Exception):  # noqa: N818 - the contract's word for it
         self.next_step = next_step
         self.definite = definite
         """False when nobody can say whether the call took effect."""
+        self.place = ""
+        """What the path is called on the command line, once that is known."""
 
     @property
     def exit_code(self) -> int:
@@ -55,11 +57,22 @@ class CallFailure(Exception):  # noqa: N818 - the contract's word for it
 
     def sentence(self) -> str:
         """The message with the place it speaks of."""
-        if not self.path or self.path in self.message:
+        place = self.place or self.path
+        if not place or self.path in self.message or f" {place}" in self.message:
             return self.message
         if self.message.startswith("must "):
-            return f"{self.path.removeprefix('$.')} {self.message}"
-        return f"{self.message} ({self.path})"
+            return f"{place.removeprefix('$.')} {self.message}"
+        return f"{self.message} ({place})"
+
+    def in_words_of(self, word: str, operation: dict[str, Any]) -> None:
+        """Speak of flags and arguments of a command, where the node speaks of a JSON path."""
+        name = self.path.removeprefix("$.").removeprefix("options.").partition("[")[0]
+        for field in operation["fields"]:
+            if field["name"] == name:
+                flag = "--" + name.replace("_", "-")
+                self.place = name.upper() if field.get("positional") else flag
+        if self.code == "INVALID_ARGUMENT" and "the path points" in self.next_step:
+            self.next_step = f"See: aimem help {word}"
 
     def to_json(self) -> dict[str, Any]:
         """The contract's JSON shape of a failure."""

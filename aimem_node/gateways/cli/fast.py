@@ -40,11 +40,13 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command; the exit code. Failures go to stderr, answers to stdout."""
     given = sys.argv[1:] if argv is None else argv
     settings: dict[str, Any] = {}
+    if sys.stdout is None:
+        # Started with its output closed, as by `>&-`: it is to be done, and nobody wants to hear.
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
     try:
         settings, word, rest = arguments.split(given, os.environ)
         code = run(word, rest, settings, os.environ)
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        _finish_output()
     except failures.CallFailure as failure:
         failure.show(sys.stderr, bool(settings.get("json")))
         return failure.exit_code
@@ -76,6 +78,17 @@ def operate(word: str, rest: list[str], settings: dict[str, Any], env: Mapping[s
     operation = surfaces.find(surface, word)
     if operation is None:
         raise unknown_command(surface, word, "aimem")
+    try:
+        return _operate(word, operation, rest, settings, env)
+    except failures.CallFailure as failure:
+        failure.in_words_of(word, operation)
+        raise
+
+
+def _operate(
+    word: str, operation: dict[str, Any], rest: list[str], settings: dict[str, Any],
+    env: Mapping[str, str],
+) -> int:  # fmt: skip
     values = arguments.Reading(word, operation, settings).read(rest)
     asked = dict(values)
     fill_in(operation, values, settings)
@@ -88,9 +101,11 @@ def operate(word: str, rest: list[str], settings: dict[str, Any], env: Mapping[s
 
 
 def unknown_command(surface: dict[str, Any], word: str, before: str) -> Exception:
-    """The failure for a command that does not exist; `before` is what stands before the right one."""
+    """The failure for a command that does not exist; `before` goes before the right one."""
     if word in OPERATORS_WORDS:
-        return failures.usage(f"unknown command {word!r}", f"That is the operator's: aimem-node {word}")
+        return failures.usage(
+            f"unknown command {word!r}", f"That is the operator's: aimem-node {word}"
+        )
     known = [*surface["operations"], *surface.get("aliases", {}), *COMMANDS]
     close = surfaces.nearest(word, known)
     hint = f"Did you mean: {before} {close}" if close else "All commands: aimem help"
@@ -143,7 +158,9 @@ def _own(word: str, rest: list[str], settings: dict[str, Any], env: Mapping[str,
 
 
 def print_answer(
-    operation: dict[str, Any], answer: bytes, settings: dict[str, Any],
+    operation: dict[str, Any],
+    answer: bytes,
+    settings: dict[str, Any],
     asked: dict[str, Any] | None = None,
 ) -> int:
     """Print an answer as was asked for. `asked` is what was typed."""
@@ -153,20 +170,22 @@ def print_answer(
     import json
 
     from aimem_node.gateways.cli import showing
+    from aimem_node.gateways.cli.look import Look
 
     _encodable()
     value = json.loads(answer)
     if settings.get("json"):
         sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
     else:
-        sys.stdout.write(showing.answer(operation, value, showing.Look.of(sys.stdout), asked))
+        sys.stdout.write(showing.answer(operation, value, Look.of(sys.stdout), asked))
     return 0
 
 
 def _print_stream(operation: dict[str, Any], lines: Any, settings: dict[str, Any]) -> int:
     from aimem_node.gateways.cli import showing
+    from aimem_node.gateways.cli.look import Look
 
-    look = showing.Look.of(sys.stdout)
+    look = Look.of(sys.stdout)
     _encodable()
     for line in lines:
         if settings.get("json"):
@@ -176,6 +195,19 @@ def _print_stream(operation: dict[str, Any], lines: Any, settings: dict[str, Any
         # Someone may be following along.
         sys.stdout.flush()
     return 0
+
+
+def _finish_output() -> None:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        sys.stdout = None  # or Python would try again at exit
+        raise failures.CallFailure(
+            "STORAGE", f"cannot write the answer: {error.strerror or error}",
+            next_step="Make room, or send the output elsewhere.",
+        ) from None  # fmt: skip
 
 
 def _encodable() -> None:

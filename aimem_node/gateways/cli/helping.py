@@ -7,14 +7,15 @@ import textwrap
 
 from aimem_node.gateways.cli import arguments
 from aimem_node.gateways.cli import surface as surfaces
-from aimem_node.gateways.cli.failures import usage
-from aimem_node.gateways.cli.fast import COMMANDS
-from aimem_node.gateways.cli.showing import Look
+from aimem_node.gateways.cli.fast import COMMANDS, unknown_command
+from aimem_node.gateways.cli.look import Look
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+EVERY_DAY = ("store", "recall", "search", "get", "list", "update", "delete", "link", "history")
+"""What most people need, in the order in which they need it."""
 GROUPS = (("read", "Ask"), ("write", "Change"), ("admin", "Look after the node"))
 
 SAMPLES = {
@@ -23,6 +24,12 @@ SAMPLES = {
     "source_id": "4f2a", "target_id": "91c0", "ids": "4f2a 91c0",
 }  # fmt: skip
 """What a field of that name looks like in an example."""
+
+MEANT: dict[Any, str] = {
+    ("namespace", "global"): "this project's name",
+    ("source", "api"): "cli",
+}
+"""What a caller at a terminal means by leaving a field out (see fast.fill_in)."""
 
 OWN_HELP = {
     "help": "aimem help [COMMAND]",
@@ -35,11 +42,12 @@ Examples
   aimem mcp --profile full""",
     "session-start": """aimem session-start [options of the operation] [--timeout SECS] [--json]
 
-Prints the most important memories as text for a model. Whatever goes wrong, it exits 0 within
-its time limit (2 s) and says why on stderr.""",
+Prints the most important memories as text for a model. Whatever goes wrong, it
+exits 0 within its time limit (2 s) and says why on stderr.""",
     "install": """aimem install CLIENT [--dry-run] [--uninstall] [--yes] [--config PATH]
 
-  CLIENT       claude-code, claude-desktop, cursor, windsurf, codex, gemini or continue.
+  CLIENT       claude-code, claude-desktop, cursor, windsurf, codex, gemini or
+               continue.
   --dry-run    Show the change and make none.
   --uninstall  Take aimem out again.
   --yes        Do not ask.
@@ -53,8 +61,8 @@ Examples
   aimem install cursor --uninstall""",
     "export": """aimem export [FILE] [-n NAMESPACE] [--no-include-archived]
 
-Writes JSON lines to FILE, or to stdout. FILE is written whole or not at all, after the counts
-and the hash in the last line have been checked.
+Writes JSON lines to FILE, or to stdout. FILE is written whole or not at all,
+after the counts and the hash in the last line have been checked.
 
 Examples
   aimem export memories.jsonl
@@ -63,8 +71,10 @@ Examples
 
 Takes in JSON lines from `aimem export`, or the JSON of an ai-memory export.
 
-  --trust-source  Keep the agent ids of the records, as far as you may speak for them.
-  --partial       Take in what is there of a damaged or cut export. Exits 7 all the same.
+  --trust-source  Keep the agent ids of the records, as far as you may speak for
+                  them.
+  --partial       Take in what is there of a damaged or cut export. Exits 7 all
+                  the same.
 
 Examples
   aimem import memories.jsonl
@@ -98,19 +108,19 @@ def overview(look: Look) -> str:
     except OSError:
         operations = {}
     width = max(len(word) for word in [*operations, *COMMANDS]) + 2
-    lines += ["", look.paint("bold", "On this machine")]
-    lines += [f"  {word.ljust(width)}{said}" for word, said in COMMANDS.items()]
+    groups = [("Every day", {w: operations[w]["help"] for w in EVERY_DAY if w in operations})]
+    groups.append(("On this machine", COMMANDS))
     for effect, title in GROUPS:
-        chosen = {w: op for w, op in operations.items() if op.get("effect") == effect}
-        chosen = {w: op for w, op in chosen.items() if w not in COMMANDS}
-        if chosen:
+        chosen = {w: op["help"] for w, op in operations.items() if op.get("effect") == effect}
+        left = {w: said for w, said in chosen.items() if w not in COMMANDS and w not in EVERY_DAY}
+        groups.append((title, left))
+    for title, commands in groups:
+        if commands:
             lines += ["", look.paint("bold", title)]
-            lines += [
-                f"  {w.ljust(width)}{_first_sentence(op['help'], look.width - width)}"
-                for w, op in chosen.items()
-            ]
-    lines += ["", look.paint("bold", "Options of every command"), *_global_lines(), ""]
-    lines += ["The operator's command is aimem-node.", ""]
+        for word, said in commands.items():
+            lines += _entry(word, _first_sentence(said), look.width, width + 2)
+    lines += ["", look.paint("bold", "Options of every command"), *_global_lines(look.width), ""]
+    lines += ["Run and look after a node: aimem-node --help", ""]
     return "\n".join(lines)
 
 
@@ -120,27 +130,27 @@ def of_command(word: str, look: Look) -> str:
     operation = surfaces.find(surface, word)
     lines: list[str] = []
     if word in COMMANDS:
-        lines += [f"aimem {word}: {COMMANDS[word]}", "", OWN_HELP[word], ""]
+        lines += textwrap.wrap(f"aimem {word}: {COMMANDS[word]}", look.width)
+        lines += ["", OWN_HELP[word], ""]
         if operation is None or word != "session-start":
             return "\n".join(lines)
     if operation is None:
-        close = surfaces.nearest(word, [*surface["operations"], *surface["aliases"], *COMMANDS])
-        hint = f"Did you mean: aimem help {close}" if close else "All commands: aimem help"
-        raise usage(f"unknown command {word!r}", hint)
+        raise unknown_command(surface, word, "aimem help")
     fields = operation["fields"]
     positional = [field for field in fields if field.get("positional")]
     flags = [field for field in fields if not field.get("positional")]
     if not lines:
-        lines = [f"aimem {word}: {operation['help']}", "", "Usage: " + _usage(word, fields), ""]
+        lines = textwrap.wrap(f"aimem {word}: {operation['help']}", look.width)
+        lines += ["", "Usage: " + _usage(word, fields), ""]
     if positional:
         lines += [look.paint("bold", "Arguments"), *_field_lines(positional, look), ""]
     for title, advanced in (("Options", False), ("More options", True)):
         chosen = [field for field in flags if bool(field.get("advanced")) is advanced]
         if chosen:
             lines += [look.paint("bold", title), *_field_lines(chosen, look), ""]
-    lines += [look.paint("bold", "Options of every command"), *_global_lines(), ""]
     if word not in COMMANDS:
         lines += [look.paint("bold", "Examples"), *examples(word, operation), ""]
+    lines += ["Options of every command (--json, --node, ...): aimem help", ""]
     return "\n".join(lines)
 
 
@@ -152,7 +162,7 @@ def examples(word: str, operation: dict[str, Any]) -> list[str]:
     stdin = next((field for field in required if field.get("stdin")), None)
     if stdin is not None:
         others = "".join(" " + _sample(field) for field in required if field is not stdin)
-        lines.append(f"  echo text | aimem {word}{others} {surfaces.flag_of(stdin)} -")
+        lines.append(f"  echo text | aimem {word}{others}")
     namespace = surfaces.field_named(operation, "namespace")
     if namespace is not None and not namespace.get("required"):
         lines.append(f"  {base} -n team/project")
@@ -182,12 +192,14 @@ def _field_lines(fields: list[dict[str, Any]], look: Look) -> list[str]:
     lines: list[str] = []
     for field in fields:
         head = field["name"].upper() if field.get("positional") else surfaces.flag_of(field)
-        if field.get("short"):
-            head = f"-{field['short']}, {head}"
         said = [str(field.get("help") or "").strip()]
+        if field.get("short") and field.get("positional"):
+            said.append(f"Also: -{field['short']}, {surfaces.flag_of(field)}.")
+        elif field.get("short"):
+            head = f"-{field['short']}, {head}"
         if field.get("words"):
             said.append("One of: " + ", ".join(field["words"]) + ".")
-        default = field.get("default")
+        default = MEANT.get((field["name"], field.get("default")), field.get("default"))
         if default not in (None, "", False):
             said.append(f"Default: {default}.")
         if field.get("stdin"):
@@ -200,21 +212,20 @@ def _field_lines(fields: list[dict[str, Any]], look: Look) -> list[str]:
     return lines
 
 
-def _global_lines() -> list[str]:
+def _global_lines(width: int) -> list[str]:
     lines: list[str] = []
     for flag, (_, takes, said) in arguments.GLOBALS.items():
         if said:
-            lines += _entry(flag + (" VALUE" if takes else ""), said, 100)
+            lines += _entry(flag + (" VALUE" if takes else ""), said, width)
     return lines
 
 
-def _entry(head: str, said: str, width: int) -> list[str]:
-    indent = " " * 26
-    wrapped = textwrap.wrap(said, max(30, width - 26)) or [""]
-    first = f"  {head.ljust(24)}" if len(head) < 24 else f"  {head}\n{indent}"
+def _entry(head: str, said: str, width: int, column: int = 26) -> list[str]:
+    indent = " " * column
+    wrapped = textwrap.wrap(said, max(30, width - column)) or [""]
+    first = f"  {head}".ljust(column) if len(head) < column - 2 else f"  {head}\n{indent}"
     return [(first + wrapped[0]).rstrip(), *(indent + line for line in wrapped[1:])]
 
 
-def _first_sentence(text: str, chars_max: int) -> str:
-    said = text.replace("\n", " ").split(". ")[0].rstrip(".") + "."
-    return said if len(said) <= chars_max else said[: chars_max - 1] + "…"
+def _first_sentence(text: str) -> str:
+    return text.replace("\n", " ").split(". ")[0].rstrip(".") + "."

@@ -22,7 +22,7 @@ from aimem_node.gateways.cli.config_edits import (
     set_json_hook,
     set_toml_entry,
 )  # fmt: skip
-from aimem_node.gateways.cli.showing import Look
+from aimem_node.gateways.cli.look import Look
 
 SWITCHES = ("--dry-run", "--uninstall", "--yes", "-y", "--no-hook")
 VALUES = ("--config", "--profile")

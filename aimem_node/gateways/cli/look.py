@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 WIDTH_MAX = 100
 WIDTH_MIN = 20
-EMPTY = ("", None, [], {})
+EMPTY: tuple[Any, ...] = ("", None, [], {})
 _STYLES = {"bold": "1", "dim": "2", "tag": "36", "good": "32", "warn": "33"}
 
 
@@ -133,8 +133,6 @@ def short(value: Any, name: str = "") -> str:
         return size(value)
     if isinstance(value, int) and name.endswith("_secs"):
         return duration(value)
-    if isinstance(value, int):
-        return f"{value:,}"
     if isinstance(value, float):
         return f"{value:g}"
     if isinstance(value, str):

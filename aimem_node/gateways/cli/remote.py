@@ -66,19 +66,24 @@ def route_of(settings: Mapping[str, Any], env: Mapping[str, str]) -> Route:
             "Get its identity/node.crt (on it: aimem-node identity --cert) and give the file "
             "with --tls-ca or AIMEM_TLS_CA.",
         )
+    address = str(settings["node"])
+    if not address.rpartition(":")[2].isdigit() or ":" not in address:
+        raise failures.usage(
+            f"--node takes HOST:PORT, not {address!r}", "There, aimem-node status lists the port."
+        )
     bearer = settings.get("token")
     if not files["tls_cert"]:
         data_dir = node.data_dir_of(settings, env)
         files["tls_cert"] = os.path.join(data_dir, "identity", "node.crt")
         files["tls_key"] = os.path.join(data_dir, "identity", "node.key")
-        if not os.path.exists(files["tls_cert"]):
+        if not os.path.exists(str(files["tls_cert"])):
             raise failures.usage(
                 f"--node needs a certificate to show, and there is none of this node in {data_dir}",
                 "Make it: aimem-node identity --cert > me.crt; there: aimem-node pin add me.crt "
                 "--name NAME. Or give one with --tls-cert and --tls-key.",
             )
     tls = TlsFiles(str(files["tls_ca"]), files["tls_cert"] or None, files["tls_key"] or None)
-    return Route(str(settings["node"]), tls, bearer)
+    return Route(address, tls, bearer)
 
 
 def as_call_failure(failure: Failure, key: str = "") -> failures.CallFailure:

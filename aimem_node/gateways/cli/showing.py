@@ -10,11 +10,20 @@ from __future__ import annotations
 
 import json
 
-from aimem_node.gateways.cli import timeline
 from aimem_node.gateways.cli import surface as surfaces
-from aimem_node.gateways.cli.look import EMPTY, Look, cells, cut, moment, outcome, padded, short
-from aimem_node.gateways.cli.look import plain as plain
-from aimem_node.gateways.cli.look import wrapped
+from aimem_node.gateways.cli import timeline
+from aimem_node.gateways.cli.look import (
+    EMPTY,
+    Look,
+    cells,
+    cut,
+    moment,
+    outcome,
+    padded,
+    plain,
+    short,
+    wrapped,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +31,20 @@ if TYPE_CHECKING:
     from typing import Any
 
 ROW_CONTENT_LINES_MAX = 3
-FIRST = ("memory", "id", "name", "title", "namespace", "source_id", "relation", "target_id")
+FIRST = (
+    "memory",
+    "total",
+    "status",
+    "state",
+    "ok",
+    "id",
+    "name",
+    "title",
+    "namespace",
+    "source_id",
+    "relation",
+    "target_id",
+)
 """What names a thing comes before what else is known of it. JSON has the names in any order."""
 CELL_CELLS_MAX = 72
 SHORT_ID_CHARS = 8
@@ -37,6 +59,8 @@ LABELS = {
     "links_count": "links", "expiring_soon": "ending within 1 h", "conflicts": "in conflict",
     "wal_size_bytes": "its log", "resident_bytes": "memory", "disk_free_bytes": "disk free",
     "uptime_secs": "up for", "potential_contradictions": "similar titles",
+    "agent_id": "said by", "author": "written by", "updated_at": "changed",
+    "last_accessed_at": "last recalled", "access_count": "times recalled",
 }  # fmt: skip
 """Names that people would not understand as they stand in JSON."""
 NOTHING = {
@@ -67,10 +91,13 @@ def answer(
     rows = value.get(rows_name) or []
     if not rows:
         return _nothing(operation, look, asked)
+    reasons = {one["id"]: one["factors"] for one in value.get("reasons") or ()}
+    if reasons:
+        rows = [row | {"why": reasons.get(row["id"])} for row in rows]
     lines = _rows(rows, look, bool(value.get("next_cursor")))
     rest = {
         name: said for name, said in value.items()
-        if name not in (rows_name, "count", "next_cursor") and said not in (*EMPTY, 0)
+        if name not in (rows_name, "count", "next_cursor", "reasons") and said not in (*EMPTY, 0)
         and (name in ALWAYS_TOLD or asked.get("explain"))
     }  # fmt: skip
     told = [f"{len(rows)} found"]
@@ -87,7 +114,8 @@ def item(operation: dict[str, Any], line: bytes, look: Look) -> str:
     value = json.loads(line)
     if isinstance(value, dict) and "event" in value:
         when = look.paint("dim", moment(value.get("happened_at"), seconds=True))
-        said = [plain(value.get(name) or "") for name in ("id", "namespace", "author")]
+        said = [plain(value.get("id") or "")[:SHORT_ID_CHARS]]
+        said += [plain(value.get(name) or "") for name in ("namespace", "author")]
         mark = look.paint("dim", f"token {plain(value.get('token'))}")
         return "  ".join([when, plain(value["event"]).ljust(15), *said, mark]) + "\n"
     parts = [short(value[name], name) for name in _ordered(value) if value[name] not in EMPTY]
@@ -137,6 +165,9 @@ def _memory(row: dict[str, Any], look: Look, mark: str = "") -> list[str]:
     tags = " ".join("#" + plain(tag) for tag in row.get("tags") or [])
     identity = look.paint("dim", plain(row["id"]))
     lines.append(indent + (look.paint("tag", tags) + "  " if tags else "") + identity)
+    if row.get("why"):
+        why = " · ".join(f"{name} {short(said)}" for name, said in row["why"].items())
+        lines += wrapped("why: " + plain(why), look.width, indent)
     if row.get("conflicts"):
         said = f"{row['conflicts']} other version stands beside this one"
         said = said if row["conflicts"] == 1 else said.replace("version stands", "versions stand")
@@ -165,6 +196,8 @@ def _whole_memory(row: dict[str, Any], look: Look) -> list[str]:
         name: said for name, said in row.items()
         if name not in IN_A_BLOCK and said != ROW_DEFAULTS.get(name)
     }  # fmt: skip
+    if rest.get("author") == rest.get("agent_id"):
+        rest.pop("author", None)
     return [*_memory(row, look), "", *_pairs(rest, look)]
 
 
@@ -188,7 +221,8 @@ def _counts(rows: list[dict[str, Any]]) -> list[str]:
         for row in rows
     ]
     width = max(cells(name) for name, _ in named)
-    return [f"{padded(name, width)}  {count:>6,}" for name, count in named]
+    digits = max(len(f"{count:,}") for _, count in named)
+    return [f"{padded(name, width)}  {count:>{digits},}" for name, count in named]
 
 
 def _table(rows: list[dict[str, Any]], look: Look) -> list[str]:
@@ -211,6 +245,9 @@ def _thing(value: Any, look: Look, whole: bool) -> list[str]:
         return _whole_memory(value, look) if whole else _memory(value, look)
     if "write" in value:
         return _written(value, look)
+    if isinstance(value.get("tree"), dict):
+        cut_off = ["", "Some were left out; --limit takes more."] if value.get("truncated") else []
+        return _tree(value["tree"], look) + cut_off
     return _pairs(value, look)
 
 
@@ -222,6 +259,8 @@ def _written(value: dict[str, Any], look: Look) -> list[str]:
     }  # fmt: skip
     if value.get("dry_run"):
         del rest["write"]
+        if "would_delete" in rest:
+            rest = {"would_delete": rest["would_delete"], "dry_run": True}
     if "title" in rest and "id" in rest and isinstance(rest.get("write"), dict):
         verb = "updated" if rest.pop("duplicate", False) else "stored"
         facts = " · ".join([*_facts(rest), outcome(rest["write"])])
@@ -231,14 +270,14 @@ def _written(value: dict[str, Any], look: Look) -> list[str]:
         known = {"title", "id", "namespace", "tier", "expires_at", "agent_id", "write"}
         return head + _pairs({n: said for n, said in rest.items() if n not in known}, look)
     verb = next((name for name in DONE if rest.get(name) is True), "")
-    if not verb:
-        return _pairs(rest, look)
-    del rest[verb]
-    said = outcome(rest.pop("write")) if "write" in rest else ""
     memory = rest.pop("memory", None)
-    lines = [look.paint("bold", verb) + ("  " + look.paint("dim", said) if said else "")]
-    lines += _pairs(rest, look)
-    return lines + ["", *_memory(memory, look)] if memory else lines
+    if not verb and memory is None:
+        return _pairs(rest, look)
+    said = outcome(rest.pop("write")) if "write" in rest else ""
+    head = [look.paint("bold", verb), look.paint("dim", said)]
+    rest.pop(verb, None)
+    lines = ["  ".join(part for part in head if part), *_pairs(rest, look)]
+    return [*lines, "", *_memory(memory, look)] if memory else lines
 
 
 def _pairs(value: dict[str, Any], look: Look) -> list[str]:
@@ -287,9 +326,11 @@ def _is_small(value: Any) -> bool:
 
 
 def _tree(node: dict[str, Any], look: Look, lead: str = "", branch: str = "") -> list[str]:
-    name = plain(node.get("name") or node.get("namespace") or "(all)")
+    name = plain(node.get("namespace" if not branch else "name") or "")
     count = int(node.get("count") or 0)
     below = int(node.get("subtree_count") or 0) - count
+    if not name:
+        name, count, below = "all", count + below, 0
     told = [f"{count:,}"] if count else []
     told += [look.paint("dim", f"{below:,} below")] if below > 0 else []
     lines = [f"{lead}{branch}{name}  {', '.join(told)}".rstrip()]

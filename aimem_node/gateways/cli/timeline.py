@@ -25,6 +25,7 @@ NAMES = {
 }  # fmt: skip
 AT_FIRST = {"life.is": "live", "confidence": 1.0, "scope": "private", "expires_at": None}
 """What a first version need not say."""
+ORDER = ("title", "content", "life", "because", "namespace", "tier", "ends", "priority", "tags")
 CONTEXT_CHARS = 16
 """What stays before a change in a long text."""
 ABSENT = object()
@@ -92,21 +93,23 @@ def _changes(
         known[path] = value
         if path in QUIET or value == before:
             continue
-        if first and (value in EMPTY or AT_FIRST.get(path, ABSENT) == value):
+        if before is ABSENT and AT_FIRST.get(path, ABSENT) == value:
+            continue
+        if first and value in EMPTY:
             continue
         old = None if before is ABSENT else _said(path, before)
         found.append((NAMES.get(path, path.replace("_", " ")), old, _said(path, value)))
-    for word, sign in (("tag", "+"), ("untag", "-")):
-        names = list(change.get(word) or ())
-        if names:
-            found.append(("tags", None, " ".join(sign + plain(name) for name in names)))
+    tags = [sign + plain(name) for word, sign in (("tag", "+"), ("untag", "-"))
+            for name in change.get(word) or ()]  # fmt: skip
+    if tags:
+        found.append(("tags", None, " ".join(tags)))
     counted = change.get("count") or {}
     if isinstance(counted, dict):
         for name, number in counted.items():
             before = known.get(f"count.{name}")
             known[f"count.{name}"] = number
             found.append((plain(name), None if before is None else short(before), short(number)))
-    return sorted(found, key=lambda one: (one[0] != "title", one[0] != "content"))
+    return sorted(found, key=lambda one: ORDER.index(one[0]) if one[0] in ORDER else len(ORDER))
 
 
 def _flat(values: dict[str, Any]) -> list[tuple[str, Any]]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from aimem_node.gateways.cli import failures, node, showing
-from aimem_node.gateways.cli.look import clock, wrapped
+from aimem_node.gateways.cli.look import Look, clock, plain, wrapped
 from aimem_node.gateways.operator import calling, doctor, lifecycle
 from aimem_node.gateways.operator.findings import Grade
 from aimem_node.version import VERSION
@@ -196,14 +196,14 @@ def _status(asked: argparse.Namespace) -> int:
 def _doctor(asked: argparse.Namespace) -> int:
     found = doctor.examine(_data_dir(asked))
     grade = doctor.worst(found)
-    look = showing.Look.of(sys.stdout)
+    look = Look.of(sys.stdout)
     styles = {Grade.OK: "good", Grade.WARNING: "warn", Grade.ERROR: "bold"}
     lines: list[str] = []
     for finding in found:
         word = look.paint(styles[finding.grade], finding.grade.name.lower().ljust(8))
-        lines.append(f"{word} {finding.check.ljust(10)} {showing.plain(finding.said)}")
+        lines.append(f"{word} {finding.check.ljust(10)} {plain(finding.said)}")
         if finding.mend:
-            lines.append(f"{' ' * 20}mend: {showing.plain(finding.mend)}")
+            lines.append(f"{' ' * 20}mend: {plain(finding.mend)}")
     report = {"grade": grade.name.lower(), "findings": [finding.to_json() for finding in found]}
     _say(asked, report, "\n".join(lines) + "\n")
     return int(grade)
@@ -239,7 +239,7 @@ def _verify(asked: argparse.Namespace) -> int:
     problems = done.get("problems") or []
     head = "sound" if done.get("ok") else f"{len(problems)} problems"
     text = f"{head}: {done.get('ops')} ops, {done.get('records')} records\n"
-    _say(asked, done, text + "".join(f"  {showing.plain(problem)}\n" for problem in problems))
+    _say(asked, done, text + "".join(f"  {plain(problem)}\n" for problem in problems))
     return 0 if done.get("ok") else failures.EXITS["CORRUPT"]
 
 
@@ -288,7 +288,7 @@ def _token_list(asked: argparse.Namespace) -> int:
         for one in done["tokens"]
     ]
     how = {"rows": "tokens", "nothing": "Make one: aimem-node token create NAME"}
-    _say(asked, done, showing.answer(how, {"tokens": rows}, showing.Look.of(sys.stdout)))
+    _say(asked, done, showing.answer(how, {"tokens": rows}, Look.of(sys.stdout)))
     return 0
 
 
@@ -300,15 +300,15 @@ def _expiry(expires_us: int | None, now_us: int) -> str:
 
 def _settings_page(asked: argparse.Namespace) -> int:
     done = calling.admin("settings", {"data_dir": _data_dir(asked)})
-    look = showing.Look.of(sys.stdout)
+    look = Look.of(sys.stdout)
     lines: list[str] = []
     for one in done["settings"]:
         value = one["value"]
         shown = "(none)" if value == "" else {True: "on", False: "off"}.get(value, value)
-        lines.append(f"{look.paint('bold', one['name'])} = {showing.plain(shown)}")
-        lines += wrapped(showing.plain(one["help"]), look.width, "    ")
+        lines.append(f"{look.paint('bold', one['name'])} = {plain(shown)}")
+        lines += wrapped(plain(one["help"]), look.width, "    ")
         lines.append(look.paint("dim", f"    {one['flag']}, {one['environment']}"))
-    lines += ["", f"Settings file: {showing.plain(done['file'])}"]
+    lines += ["", f"Settings file: {plain(done['file'])}"]
     _say(asked, done, "\n".join(lines) + "\n")
     return 0
 
@@ -316,7 +316,7 @@ def _settings_page(asked: argparse.Namespace) -> int:
 def _admin(asked: argparse.Namespace, command: str, given: Mapping[str, Any]) -> int:
     done = calling.admin(command, {"data_dir": _data_dir(asked)} | dict(given))
     rows = next((name for name, value in done.items() if isinstance(value, list)), "")
-    look = showing.Look.of(sys.stdout)
+    look = Look.of(sys.stdout)
     how = {"rows": rows, "nothing": NOTHING.get(command, "")}
     _say(asked, done, showing.answer(how, done, look))
     return 0
@@ -324,7 +324,7 @@ def _admin(asked: argparse.Namespace, command: str, given: Mapping[str, Any]) ->
 
 def _lines(value: Mapping[str, Any]) -> str:
     width = max((len(name) for name in value), default=0)
-    return "".join(f"{n.ljust(width)}  {showing.plain(v)}\n" for n, v in value.items())
+    return "".join(f"{n.ljust(width)}  {plain(v)}\n" for n, v in value.items())
 
 
 if __name__ == "__main__":

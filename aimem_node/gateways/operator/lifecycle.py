@@ -11,8 +11,8 @@ import time
 from typing import Any
 
 from aimem_node import places
-from aimem_node.gateways.cli import failures, node, showing
-from aimem_node.gateways.cli.look import duration, size
+from aimem_node.gateways.cli import failures, node
+from aimem_node.gateways.cli.look import Look, duration, plain, size
 from aimem_node.gateways.operator import calling
 
 NOT_RUNNING = 3
@@ -86,7 +86,7 @@ def status(data_dir: str) -> dict[str, Any]:
 
 def show_status(said: dict[str, Any]) -> str:
     """The status for people."""
-    look = showing.Look.of(sys.stdout)
+    look = Look.of(sys.stdout)
     if not said["running"]:
         state = look.paint("warn", "not running")
         return (
@@ -106,10 +106,8 @@ def show_status(said: dict[str, Any]) -> str:
         "memory": size(said.get("resident_bytes")), "digest": str(said.get("digest"))[:16] + "…",
         "log": said.get("log"),
     }  # fmt: skip
-    lines += [f"  {name.ljust(10)}{showing.plain(value)}" for name, value in facts.items()]
-    lines += [
-        f"  {'listening'.ljust(10)}{showing.plain(one)}" for one in said.get("listening") or []
-    ]
+    lines += [f"  {name.ljust(10)}{plain(value)}" for name, value in facts.items()]
+    lines += [f"  {'listening'.ljust(10)}{plain(one)}" for one in said.get("listening") or []]
     for origin in said.get("origins") or []:
         lines.append(f"  {'ops'.ljust(10)}{origin.get('have')} of {origin.get('origin')}")
     return "\n".join(lines) + "\n"

@@ -1,6 +1,7 @@
 """What can be concluded from how a call ended."""
 
 import json
+from pathlib import Path
 
 import grpc
 import pytest
@@ -35,6 +36,35 @@ def test_without_a_word_from_the_node_only_what_is_certain_is_definite(
     assert (failure.code, failure.definite) == (code, definite)
     assert failure.message
     assert failure.next
+
+
+@pytest.mark.parametrize(
+    ("handshake", "code", "said"),
+    [
+        ("CERTIFICATE_VERIFY_FAILED: unable to get", Code.UNAUTHENTICATED, "not the node you pin"),
+        ("h:1: Socket closed", Code.UNAVAILABLE, "our certificate"),
+        ("SSL routines:OPENSSL_internal:WRONG_VERSION_NUMBER", Code.UNAVAILABLE, "speak TLS"),
+        ("Failed to create security handshaker.", Code.INVALID_ARGUMENT, "cannot be used"),
+        ("Connection refused", Code.UNAVAILABLE, "no node answers"),
+    ],
+)
+def test_a_handshake_that_failed_is_told_from_a_node_that_is_not_there(
+    handshake: str, code: Code, said: str
+) -> None:
+    message = f"failed to connect to all addresses; last error: UNKNOWN: {handshake}"
+    failure = failure_of("h:1", Status.UNAVAILABLE, message, ())
+    assert (failure.code, failure.definite) == (code, True)
+    assert said in failure.message
+
+
+def test_a_certificate_that_is_none_is_refused_before_grpc_sees_it(tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.pem", tmp_path / "bad.pem"
+    good.write_text("-----BEGIN CERTIFICATE-----\n")
+    bad.write_text("hello")
+    with pytest.raises(Failure, match="holds no certificate"):
+        Route("h:1", TlsFiles(str(bad))).credentials()
+    with pytest.raises(Failure, match="without its key"):
+        Route("h:1", TlsFiles(str(good), cert=str(good))).credentials()
 
 
 def test_the_nodes_own_word_goes_before_the_status() -> None:

@@ -34,6 +34,10 @@ class Log:
         self.go_on.set()
 
     async def write(self, intent: Any, work: Callable[[Any], int]) -> Written[int]:
+        """What is begun is carried through, whoever has stopped waiting for it."""
+        return await asyncio.shield(asyncio.ensure_future(self._write(intent, work)))
+
+    async def _write(self, intent: Any, work: Callable[[Any], int]) -> Written[int]:
         self.begun.set()
         await self.go_on.wait()
         if self.failure is not None:

@@ -10,6 +10,7 @@ from aimem_node.contract.errors import SIGNS
 from aimem_node.contract.operations import OPERATIONS
 from aimem_node.gateways.cli import completing, failures, fast, helping, project, request, showing
 from aimem_node.gateways.cli import surface as surfaces
+from aimem_node.gateways.cli.look import Look
 from aimem_node.gateways.cli.progress import Bar
 
 HEAVY = {"argparse", "dataclasses", "typing", "logging", "asyncio", "http.client", "grpc",
@@ -40,28 +41,26 @@ def test_colours_are_for_terminals_that_want_them(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
-    assert showing.Look.of(Terminal()).colours
-    assert not showing.Look.of(io.StringIO()).colours
+    assert Look.of(Terminal()).colours
+    assert not Look.of(io.StringIO()).colours
     monkeypatch.setenv("NO_COLOR", "1")
-    assert not showing.Look.of(Terminal()).colours
+    assert not Look.of(Terminal()).colours
 
 
 def test_trees_tables_and_writes_have_a_form_of_their_own() -> None:
-    look = showing.Look()
+    look = Look()
     leaf = {"namespace": "a", "name": "a", "count": 1, "subtree_count": 1, "children": []}
     tree = {"tree": leaf | {"name": "", "namespace": "", "count": 0, "children": [leaf]}}
-    assert "  a  count 1" in showing.answer({}, tree, look)
+    tree["tree"]["subtree_count"] = 1
+    assert showing.answer({}, tree, look) == "all  1\n└─ a  1\n"
     rows = {"namespaces": [{"count": 12, "namespace": "a"}, {"count": 3, "namespace": "b"}]}
-    assert showing.answer({"rows": "namespaces"}, rows, look).splitlines()[:2] == [
-        "namespace  count",
-        "a          12",
-    ]
+    assert showing.answer({"rows": "namespaces"}, rows, look).splitlines()[:2] == ["a  12", "b   3"]
     write = {"id": "i", "write": {"outcome": "committed", "acks": 2, "needed": 2, "replayed": True}}
     assert "committed, on 2 of 2 disks, already done before" in showing.answer({}, write, look)
 
 
 def test_help_explains_every_command_with_examples_that_can_be_read() -> None:
-    look = showing.Look()
+    look = Look()
     surface = surfaces.load()
     page = helping.overview(look)
     for word in [*surface["operations"], *fast.COMMANDS]:

@@ -117,3 +117,12 @@ def test_a_retry_of_a_store_whose_memory_was_erased_does_not_claim_to_have_kept_
     assert (caught.value.code, caught.value.definite) == (Code.CONFLICT, True)
     again = node.call("Store", **fields, options={"request_key": "k2"})
     assert node.memory(again["id"])["content"] == "xylophone"
+
+
+def test_erasing_also_reaches_an_answer_that_changed_nothing_but_was_kept(node: Harness) -> None:
+    record_id = node.store("t", "canaryzebra")
+    node.call("Update", id=record_id, content="canaryzebra", options={"request_key": "k"})
+    node.call("Forget", pattern="canaryzebra", erase=True)
+    files = [path for path in node.data_dir.rglob("*") if path.is_file()]
+    assert files
+    assert [path.name for path in files if b"canaryzebra" in path.read_bytes()] == []

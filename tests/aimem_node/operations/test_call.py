@@ -15,7 +15,8 @@ def call(request_key: str, author: str = "user:ann") -> WriteCall:
     """As much of a call as the drawing of ids looks at."""
     none: Any = None
     tx: Any = SimpleNamespace(request_key=request_key)
-    return WriteCall(author, author, 0, none, SeededChance(), none, none, none, none, tx=tx)
+    view: Any = SimpleNamespace(state=lambda _record_id: None)
+    return WriteCall(author, author, 0, view, SeededChance(), none, none, none, none, tx=tx)
 
 
 def test_the_same_request_key_names_the_same_new_records() -> None:

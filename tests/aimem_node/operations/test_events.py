@@ -79,3 +79,13 @@ def test_what_is_not_a_token_is_refused(node: Harness, after: str) -> None:
     with pytest.raises(Failure) as caught:
         node.stream("Events", after=after, limit=1)
     assert (caught.value.code, caught.value.path) == (Code.INVALID_ARGUMENT, "$.after")
+
+
+def test_a_link_lies_where_the_memory_lies_that_says_it(node: Harness) -> None:
+    a, b = node.store("a", namespace="n"), node.store("b", namespace="other")
+    node.call("Link", source_id=a, target_id=b)
+    told = node.stream("Events", after="start", namespace="n", limit=2)
+    assert [(e["event"], e["namespace"]) for e in told] == [
+        ("memory_stored", "n"),
+        ("link_added", "n"),
+    ]

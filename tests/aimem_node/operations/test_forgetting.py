@@ -112,3 +112,19 @@ def test_a_history_is_found_by_prefix_and_nothing_has_none(node: Harness) -> Non
     with pytest.raises(Failure) as caught:
         node.call("History", id="ffffffff")
     assert caught.value.code == Code.NOT_FOUND
+
+
+def test_a_history_of_large_versions_comes_in_pages_that_a_caller_can_take(node: Harness) -> None:
+    record_id = node.store("t", "first")
+    for n in range(50):
+        node.call("Update", id=record_id, content=f"{n}" + "x" * 60_000)
+    seen: list[str] = []
+    cursor = ""
+    while True:
+        page = node.call("History", id=record_id, limit=1000, cursor=cursor)
+        assert len(str(page)) < 4 << 20
+        seen += [version["write_id"] for version in page["versions"]]
+        cursor = page["next_cursor"]
+        if not cursor:
+            break
+    assert len(seen) == len(set(seen)) == 51

@@ -1,7 +1,10 @@
 """Store, read, change and list: what a caller may rely on."""
 
+from typing import Any
+
 import pytest
 
+from aimem_node.contract import codec
 from aimem_node.contract.errors import Code, Failure
 from tests.harness import START_US, Harness
 
@@ -265,3 +268,100 @@ def test_a_claimed_agent_is_kept_and_a_reserved_one_refused(node: Harness) -> No
     assert memory["author"].startswith("user:")
     failure = refused(node, "Store", title="x", content="c", agent_id="system")
     assert (failure.code, failure.path) == (Code.PERMISSION_DENIED, "$.agent_id")
+
+
+def test_an_id_that_is_gone_is_never_the_beginning_of_another(node: Harness) -> None:
+    records = [{"id": name, "title": name, "content": "c"} for name in ("1", "10", "2", "20")]
+    node.call("Import", memories=records)
+    for gone in ("1", "2"):
+        node.call("Delete", id=gone)
+    node.call("ArchivePurge")
+    node.call("Delete", id="10")
+    for gone in ("1", "2", "10"):
+        with pytest.raises(Failure) as caught:
+            node.call("Delete", id=gone)
+        assert caught.value.code == Code.NOT_FOUND, gone
+    assert node.memory("20")["life"] == "live"
+
+
+@pytest.mark.parametrize(
+    ("operation", "fields"),
+    [("Update", {"clear_expiry": True}), ("Update", {"content": "new"}), ("Promote", {})],
+)
+def test_a_memory_whose_life_is_over_does_not_take_its_title_back(
+    node: Harness, operation: str, fields: dict[str, Any]
+) -> None:
+    ended = node.store("t", "one", ttl_secs=10)
+    node.clock.move(seconds=11)
+    now = node.store("t", "two")
+    with pytest.raises(Failure) as caught:
+        node.call(operation, id=ended, **fields)
+    assert (caught.value.code, caught.value.details["id"]) == (Code.CONFLICT, now)
+    assert [m["id"] for m in node.call("List")["memories"]] == [now]
+
+
+def test_a_memory_whose_life_is_over_can_be_given_a_longer_one(node: Harness) -> None:
+    ended = node.store("t", "one", ttl_secs=10)
+    node.clock.move(seconds=11)
+    node.call("Update", id=ended, clear_expiry=True)
+    assert [m["id"] for m in node.call("List")["memories"]] == [ended]
+
+
+def test_raising_a_tier_never_shortens_a_life(node: Harness) -> None:
+    record_id = node.store("t", tier="short", ttl_secs=31_536_000)
+    ends = node.memory(record_id)["expires_at"]
+    node.call("Update", id=record_id, tier="mid")
+    assert node.memory(record_id)["expires_at"] == ends
+
+
+def test_naming_the_session_it_has_already_appends_nothing(node: Harness) -> None:
+    record_id = node.store("t", session="s")
+    assert node.call("Update", id=record_id, session="s")["updated"] is False
+    assert node.call("Update", id=record_id, session="s2")["updated"] is True
+
+
+def test_a_request_key_inside_a_bulk_store_is_refused_and_not_ignored(node: Harness) -> None:
+    one = {"title": "t", "content": "c", "options": {"request_key": "k"}}
+    with pytest.raises(Failure) as caught:
+        node.call("BulkStore", memories=[one])
+    assert caught.value.path == "$.memories[0].options.request_key"
+
+
+def test_a_retry_whose_answer_went_with_an_erasure_undoes_nothing(node: Harness) -> None:
+    request = {
+        "memories": [
+            {"title": title, "content": "first", "on_conflict": "new"} for title in ("a", "b")
+        ],
+        "options": {"request_key": "k"},
+    }
+    kept, erased = node.call("BulkStore", **request)["ids"]
+    node.call("Update", id=kept, content="second")
+    node.call("Delete", id=erased)
+    node.call("ArchivePurge")
+    with pytest.raises(Failure) as caught:
+        node.call("BulkStore", **request)
+    assert (caught.value.code, caught.value.definite) == (Code.CONFLICT, True)
+    assert node.memory(kept)["content"] == "second"
+
+
+def test_a_page_of_large_memories_ends_early_and_leaves_none_out(node: Harness) -> None:
+    memories = [{"title": f"t{n}", "content": f"é{n}" + "é" * 32_000} for n in range(40)]
+    node.call("BulkStore", memories=memories)
+    seen: list[str] = []
+    cursor = ""
+    while True:
+        page = node.call("List", limit=1000, cursor=cursor)
+        assert len(codec.dumps(page).encode()) < 4 << 20
+        seen += [memory["title"] for memory in page["memories"]]
+        cursor = page["next_cursor"]
+        if not cursor:
+            break
+    assert sorted(seen) == sorted(memory["title"] for memory in memories)
+
+
+def test_no_namespace_is_called_like_the_star_that_means_everything_below(node: Harness) -> None:
+    for name in ("*", "a/*", "a/*/b"):
+        with pytest.raises(Failure) as caught:
+            node.store("t", namespace=name)
+        assert caught.value.path == "$.namespace"
+    assert node.store("t", namespace="a/b*")

@@ -6,6 +6,8 @@ import pytest
 
 from aimem_node.contract import codec
 from aimem_node.contract.errors import Code, Failure
+from aimem_node.contract.operations import OPERATIONS
+from aimem_node.operations import transfer
 from tests.harness import Harness
 
 
@@ -32,7 +34,7 @@ def lines(node: Harness) -> list[str]:
 def test_what_one_node_exports_another_imports_and_exports_alike(tmp_path: Path) -> None:
     a, b = Harness(tmp_path / "a", 1), Harness(tmp_path / "b", 2)
     try:
-        filled(a)
+        ids = filled(a)
         exported = a.stream("Export")
         memories = [r["memory"] for r in exported if "memory" in r]
         links = [r["link"] for r in exported if "link" in r]
@@ -40,6 +42,11 @@ def test_what_one_node_exports_another_imports_and_exports_alike(tmp_path: Path)
         answer = b.call("Import", memories=memories, links=links, trust_source=True)
         assert (answer["imported"], answer["links"], answer["restamped"]) == (5, 1, 0)
         assert lines(b)[1:] == lines(a)[1:]
+        for record_id in ids:
+            original, copy = a.call("Get", id=record_id), b.call("Get", id=record_id)
+            for memory in (original["memory"], copy["memory"]):
+                del memory["order"], memory["write_id"]  # these are of each node's own log
+            assert copy == original
         again = b.call("Import", memories=memories, links=links, trust_source=True)
         assert (again["unchanged"], again["imported"], again["links"]) == (5, 0, 0)
         assert again["write"]["write_ids"] == []
@@ -68,13 +75,14 @@ def test_a_forged_reserved_author_is_refused_even_when_the_source_is_trusted(nod
     )  # fmt: skip
 
 
-def test_one_bad_record_keeps_the_whole_batch_out(node: Harness) -> None:
+@pytest.mark.parametrize("wrong", [{"title": " "}, {"agent_id": "node:0123"}, {"id": ""}])
+def test_one_bad_record_keeps_the_whole_batch_out(node: Harness, wrong: dict[str, str]) -> None:
     records = [
         {"id": "m-1", "title": "t", "content": "c"},
-        {"id": "m-2", "title": " ", "content": "c"},
+        {"id": "m-2", "title": "u", "content": "c", **wrong},
     ]
     with pytest.raises(Failure) as caught:
-        node.call("Import", memories=records)
+        node.call("Import", memories=records, trust_source=True)
     assert caught.value.path.startswith("$.memories[1]")
     assert node.call("List")["count"] == 0
 
@@ -105,3 +113,92 @@ def test_an_import_of_what_is_there_already_appends_nothing(node: Harness) -> No
     answer = node.call("Import", memories=memories, links=links, trust_source=True)
     assert (answer["unchanged"], answer["imported"], answer["links"]) == (2, 0, 0)
     assert node.call("Stats")["ops"] == ops
+
+
+def test_an_import_of_its_own_export_makes_nobody_else_the_author(node: Harness) -> None:
+    record_id = node.store("t", agent_id="ai:claude")
+    exported = [r["memory"] for r in node.stream("Export") if "memory" in r]
+    answer = node.call("Import", memories=exported, agent_id="me")
+    assert (answer["unchanged"], answer["write"]["write_ids"]) == (1, [])
+    answer = node.call("Import", memories=[exported[0] | {"agent_id": "ai:other"}], agent_id="me")
+    memory = node.memory(record_id)
+    assert (answer["restamped"], memory["agent_id"]) == (1, "ai:claude")
+    assert memory["metadata"] == {"imported_from_agent_id": "ai:other"}
+
+
+def test_an_import_never_turns_a_record_into_one_of_another_kind(node: Harness) -> None:
+    a, b = node.store("a", "content of a"), node.store("b")
+    link = node.call("Link", source_id=a, target_id=b)["id"]
+    with pytest.raises(Failure) as caught:
+        node.call("Import", links=[{"id": a, "source_id": a, "target_id": b}])
+    assert (caught.value.code, caught.value.path) == (Code.CONFLICT, "$.links[0].id")
+    with pytest.raises(Failure) as caught:
+        node.call("Import", memories=[{"id": link, "title": "t", "content": "c"}])
+    assert (caught.value.code, caught.value.path) == (Code.CONFLICT, "$.memories[0].id")
+    assert node.memory(a)["content"] == "content of a"
+    assert node.call("GetLinks", id=a)["count"] == 1
+
+
+@pytest.mark.parametrize(
+    "time", ["1970-01-01T00:00:00Z", "1900-02-28T23:59:59.999999Z", "9999-12-31T23:59:59.999999Z"]
+)
+def test_any_time_that_a_record_gives_is_kept(node: Harness, time: str) -> None:
+    names = ("created_at", "updated_at", "last_accessed_at", "happened_at", "archived_at")
+    record = {"id": "m", "title": "t", "content": "c", "life": "archived"} | dict.fromkeys(
+        names, time
+    )
+    node.call("Import", memories=[record, {"id": "n", "title": "n", "content": "c"}])
+    assert {node.memory("m")[name] for name in names} == {time}
+    link = {"id": "l", "source_id": "m", "target_id": "n", "created_at": time, "valid_from": time}
+    node.call("Import", links=[link])
+    [shown] = node.call("GetLinks", id="m")["links"]
+    assert (shown["created_at"], shown["valid_from"]) == (time, time)
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [({"id": " m"}, "$.memories[0].id"), ({"life": "deleted"}, "$.memories[0].life")],
+)
+def test_a_record_that_could_not_be_found_again_is_refused(
+    node: Harness, change: dict[str, str], path: str
+) -> None:
+    with pytest.raises(Failure) as caught:
+        node.call("Import", memories=[{"id": "m", "title": "t", "content": "c"} | change])
+    assert (caught.value.code, caught.value.path) == (Code.INVALID_ARGUMENT, path)
+
+
+def test_the_order_in_which_records_came_leaves_no_trace_in_an_export(tmp_path: Path) -> None:
+    a, b = Harness(tmp_path / "a", 1), Harness(tmp_path / "b", 2)
+    try:
+        a.call("BulkStore", memories=[{"title": f"t{n}", "content": "c"} for n in range(6)])
+        exported = [r["memory"] for r in a.stream("Export") if "memory" in r]
+        b.call("Import", memories=exported[::-1])
+        assert lines(b)[1:] == lines(a)[1:]
+    finally:
+        a.stop()
+        b.stop()
+
+
+def test_a_memory_that_is_restored_while_it_is_exported_is_exported_once(
+    node: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfer, "EXPORT_PAGE", 1)
+    ids = []
+    for n in range(4):
+        node.clock.move(seconds=1)
+        ids.append(node.store(f"t{n}"))
+    node.call("Archive", ids=[ids[1]])
+
+    async def export() -> list[str]:
+        request = codec.from_json(OPERATIONS["Export"].request, {})
+        seen = []
+        async for record in node.core.dispatcher.stream("Export", request, node.me):
+            if record.memory is None:
+                continue
+            seen.append(record.memory.id)
+            if record.memory.id == ids[2]:  # the other life's pages are behind or still to come
+                await node.acall("ArchiveRestore", id=ids[1])
+                await node.acall("Archive", ids=[ids[0]])
+        return seen
+
+    assert node.run(export()) == ids

@@ -13,7 +13,7 @@ from aimem_node.contract.calls import Channel, Credentials
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.contract.operations import OPERATIONS, Effect, Operation, Role
 from aimem_node.operations import registry
-from aimem_node.rpc.access_edit import create_token
+from aimem_node.rpc.access_edit import create_token, revoke_token
 from aimem_node.rpc.dispatch import Announcements
 from tests.harness import Harness
 
@@ -257,3 +257,22 @@ def test_whoever_waits_for_the_log_is_woken_by_what_reaches_far_enough() -> None
         assert log.pos == 6
 
     asyncio.run(run())
+
+
+def test_a_stream_gives_nothing_more_to_a_caller_whose_token_was_taken_back(node: Harness) -> None:
+    node.store("before")
+    who = holder(node, Role.READER, "gone-soon")
+    request = codec.from_json(OPERATIONS["Events"].request, {"after": "start"})
+
+    async def follow() -> list[str]:
+        told = []
+        async for event in node.core.dispatcher.stream("Events", request, who):
+            told.append(event.event)
+            revoke_token(str(node.data_dir), "gone-soon")
+            node.clock.move(seconds=1)
+            await node.acall("Store", title="after", content="not for them")
+        return told
+
+    with pytest.raises(Failure) as caught:
+        node.run(follow())
+    assert caught.value.code == Code.UNAUTHENTICATED

@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from aimem_node.contract.errors import Code, Failure
+from aimem_node.store import readers
 
 ENDLESS = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n"
 
@@ -67,4 +68,20 @@ def test_closed_readers_refuse(bench) -> None:
     bench.store.readers.close()
     with pytest.raises(Failure) as raised:
         bench.store.readers.submit(lambda view: None)
+    assert raised.value.code == Code.UNAVAILABLE
+
+
+def test_closing_does_not_wait_for_a_read_that_was_given_an_hour(bench, monkeypatch) -> None:
+    monkeypatch.setattr(readers, "CLOSING_S", 0.05)
+    begun = threading.Event()
+
+    def endless(view):
+        begun.set()
+        return view._connection.execute(ENDLESS).get
+
+    future = bench.store.readers.submit(endless, 3_600_000)
+    assert begun.wait(30)
+    bench.store.readers.close()
+    with pytest.raises(Failure) as raised:
+        future.result(0)
     assert raised.value.code == Code.UNAVAILABLE

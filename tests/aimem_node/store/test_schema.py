@@ -48,6 +48,8 @@ def test_a_step_that_fails_leaves_the_file_as_it_was(bench, pen) -> None:
     bench.again()
     assert bench.see(lambda view: view.memory("m1")) is not None
     assert bench.do(lambda s: schema_of(s._connection)) == SCHEMA
+    bench.store.close()
+    open_database(bench.data_dir, with_one_more(add_a_column)).close()  # nothing half done is left
 
 
 def test_a_file_of_a_later_version_is_refused(bench) -> None:

@@ -11,6 +11,7 @@ import apsw
 import pytest
 
 from aimem_node.contract.errors import Code, Failure
+from aimem_node.store import writer
 
 
 def hold(bench):
@@ -263,3 +264,59 @@ def test_hooks_are_told_the_last_position_after_the_commit(bench, pen) -> None:
     assert done.wait(30)
     bench.do(lambda s: s.put_meta("x", b"no op, no call"))
     assert told == [(2, 2)]
+
+
+def test_whoever_waits_for_a_locked_file_is_told_and_not_kept_waiting(
+    bench, pen, monkeypatch
+) -> None:
+    bench.put(pen.memory("m1"))
+    bench.do(lambda session: session._connection.set_busy_timeout(10))
+    stranger = apsw.Connection(str(bench.data_dir / "aimem.db"))
+    stranger.execute("BEGIN IMMEDIATE")
+    with pytest.raises(Failure) as raised:
+        bench.put(pen.memory("m2"))
+    assert (raised.value.code, raised.value.definite) == (Code.UNAVAILABLE, True)
+    stranger.execute("ROLLBACK")
+    stranger.close()
+    bench.put(pen.memory("m3"))
+    assert [row.record_id for row in bench.see(lambda v: v.memories(["m1", "m2", "m3"]))] == [
+        "m1",
+        "m3",
+    ]
+
+
+def test_erased_words_leave_the_wal_once_the_reader_in_the_way_has_gone(
+    bench, pen, monkeypatch
+) -> None:
+    monkeypatch.setattr(writer, "EMPTYING_RETRY_S", 0.01)
+    tried, emptied = threading.Event(), threading.Event()
+    empty = bench.store.writer._empty_wal
+
+    def noticed():
+        empty()
+        tried.set()
+        if not bench.store.writer._unemptied:
+            emptied.set()
+
+    monkeypatch.setattr(bench.store.writer, "_empty_wal", noticed)
+    bench.put(pen.memory("m1", content="canaryzebra"))
+    reading, go = threading.Event(), threading.Event()
+
+    def read(view):
+        view.last_pos()
+        reading.set()
+        go.wait(30)
+
+    held = bench.store.readers.submit(read)
+    assert reading.wait(30)
+    bench.put(pen.purge("m1"))
+    assert tried.wait(30)
+    assert not emptied.is_set(), "the reader still stands on the pages"
+    bench.put(pen.memory("m2"))
+    go.set()
+    held.result(30)
+    assert emptied.wait(30)
+    bench.do(lambda session: None)
+    left = [p.name for p in bench.data_dir.iterdir() if p.is_file() and b"canary" in p.read_bytes()]
+    assert left == []
+    assert bench.see(lambda view: view.meta("unscrubbed")) is None

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from aimem_node.gateways.cli import fast
+from aimem_node.gateways.cli import surface as surfaces
 from tests.aimem_node.gateways.cli.fake_node import FakeNode
 
 HEAVY = {"argparse", "dataclasses", "typing", "logging", "asyncio", "http.client", "grpc",
@@ -62,6 +63,105 @@ def test_a_store_sends_what_was_typed_and_what_a_terminal_means(
     }  # fmt: skip
 
 
+def test_title_and_content_go_without_flags_and_a_pipe_is_the_content(
+    fake: FakeNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("from a pipe\n"))
+    assert fast.main(["store", "A title", "- milk\n- eggs", "-t", "long"]) == 0
+    assert fast.main(["store", "text", "-T", "The title"]) == 0
+    assert fast.main(["store", "A title"]) == 0
+    said = [(asked.body["title"], asked.body["content"]) for asked in fake.asked]
+    assert said == [
+        ("A title", "- milk\n- eggs"), ("The title", "text"), ("A title", "from a pipe"),
+    ]  # fmt: skip
+
+
+def test_an_empty_pipe_is_no_content(
+    fake: FakeNode, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert fast.main(["store", "A title"]) == 2
+    assert "needs CONTENT" in capsys.readouterr().err
+    assert fake.asked == []
+
+
+WORDS = sorted({*surfaces.load()["operations"], *fast.COMMANDS} - {"help"})
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_help_is_shown_whatever_else_is_wrong(
+    word: str, absent: FakeNode, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fast.main([word, "--colour", "--help"]) == 0
+    assert fast.main([word, "-h"]) == 0
+    assert capsys.readouterr().out.startswith(f"aimem {word}: ")
+
+
+def test_after_two_dashes_help_is_a_word_like_any_other(fake: FakeNode) -> None:
+    assert fast.main(["recall", "--", "--help"]) == 0
+    assert fake.asked[0].body == {"context": "--help"}
+
+
+def test_a_refused_value_is_named_as_it_is_typed(
+    fake: FakeNode, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failure = {"error": "must be between 1 and 10, not 11", "code": "INVALID_ARGUMENT",
+               "path": "$.min_priority", "definite": True,
+               "next": "Correct what the path points at and call again."}  # fmt: skip
+    fake.answer = lambda _: (400, failure)
+    assert fast.main(["list", "--min-priority", "11"]) == 2
+    said = capsys.readouterr().err
+    assert "--min-priority must be between 1 and 10" in said
+    assert "aimem help list" in said
+
+
+def test_the_footer_is_quiet_unless_it_is_asked_to_explain(
+    fake: FakeNode, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reason = {"id": MEMORY["id"], "factors": {"match": 0.5}}
+    fake.answer = lambda _: (200, {"memories": [MEMORY], "count": 1, "mode": "keyword",
+                                   "candidates": 4, "unavailable": ["semantic: off"],
+                                   "left_out": 2, "reasons": [reason]})  # fmt: skip
+    assert fast.main(["recall", "x"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "1 found · left out 2"
+    assert fast.main(["recall", "x", "--explain"]) == 0
+    out = capsys.readouterr().out
+    assert "why: match 0.5" in out
+    assert "mode keyword" in out
+    assert "semantic: off" in out
+
+
+def test_nothing_found_says_what_to_try(fake: FakeNode, capsys: pytest.CaptureFixture[str]) -> None:
+    fake.answer = lambda _: (200, {"memories": [], "count": 0, "mode": "keyword"})
+    assert fast.main(["recall", "x"]) == 0
+    assert "aimem list" in capsys.readouterr().out
+    assert fast.main(["recall", "x", "-n", "a", "--limit", "3"]) == 0
+    assert capsys.readouterr().out == "nothing found\nnext: Try without --namespace.\n"
+
+
+def test_a_reader_that_leaves_early_is_no_failure(fake: FakeNode) -> None:
+    fake.answer = lambda _: (200, {"memories": [MEMORY] * 2000, "count": 2000})
+    command = f"{sys.executable} -m aimem_node.gateways.cli.fast list"
+    line = f"{command} | head -1; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", line], env=fake.env, capture_output=True, text=True,
+                          timeout=60, check=True)  # fmt: skip
+    assert (done.stdout, done.stderr) == ("1. Deploys\n0\n", "")
+
+
+def test_an_output_that_takes_nothing_is_told_from_one_that_nobody_wants(fake: FakeNode) -> None:
+    fake.answer = lambda _: (200, {"memories": [MEMORY], "count": 1})
+    command = f"{sys.executable} -m aimem_node.gateways.cli.fast list"
+    closed = subprocess.run(["bash", "-c", f"{command} >&-"], env=fake.env, capture_output=True,
+                            text=True, timeout=60, check=False)  # fmt: skip
+    assert (closed.returncode, closed.stderr) == (0, "")
+    if not os.path.exists("/dev/full"):
+        return
+    full = subprocess.run(["bash", "-c", f"{command} >/dev/full"], env=fake.env,
+                          capture_output=True, text=True, timeout=60, check=False)  # fmt: skip
+    assert full.returncode == 5
+    assert full.stderr.startswith("aimem: cannot write the answer")
+
+
 def test_a_read_puts_its_fields_into_path_and_query(fake: FakeNode) -> None:
     assert fast.main(["list", "-n", "a/*", "--tags", "x y,ü", "--limit", "5"]) == 0
     assert fast.main(["get", "a/b?c"]) == 0
@@ -104,7 +204,10 @@ def test_a_header_cannot_be_smuggled_in_through_the_agent_id(
     [
         (["recal", "x"], "Did you mean: aimem recall"),
         (["store", "--titel", "x"], "Did you mean --title"),
-        (["store", "-T", "x"], "needs --content"),
+        (["store", "-T", "x"], "needs CONTENT"),
+        (["store", "x"], 'Such as: aimem store "Deploys'),
+        (["token", "list"], "aimem-node token"),
+        (["store", "-T", "t", "a", "b"], "unexpected argument 'b'"),
         (["get"], "needs ID"),
         (["get", "a", "b"], "unexpected argument 'b'"),
         (["store", "-T"], "-T needs a value"),
@@ -118,8 +221,10 @@ def test_a_header_cannot_be_smuggled_in_through_the_agent_id(
     ],
 )
 def test_a_mistake_in_typing_is_explained_and_exits_2(
-    typed: list[str], said: str, capsys: pytest.CaptureFixture[str], absent: FakeNode
-) -> None:
+    typed: list[str], said: str, capsys: pytest.CaptureFixture[str], absent: FakeNode,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
     assert fast.main(typed) == 2
     out = capsys.readouterr()
     assert out.out == ""
@@ -133,7 +238,7 @@ def test_the_nodes_failure_keeps_its_words_and_its_exit_code(
                "next": "List them."}  # fmt: skip
     fake.answer = lambda _: (404, failure)
     assert fast.main(["get", "zz"]) == 3
-    assert capsys.readouterr().err == "aimem: no memory 'zz' ($.id)\nnext: List them.\n"
+    assert capsys.readouterr().err == "aimem: no memory 'zz' (ID)\nnext: List them.\n"
     assert fast.main(["get", "zz", "--json"]) == 3
     assert json.loads(capsys.readouterr().err) == failure
 

@@ -1,6 +1,7 @@
 """`--node`: another machine's node over gRPC, in the same words as the one here."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,10 +37,12 @@ class Elsewhere:
 
 @pytest.fixture
 def elsewhere(monkeypatch: pytest.MonkeyPatch, absent: FakeNode) -> Elsewhere:
-    assert absent.env
     made = Elsewhere()
     monkeypatch.setattr(remote, "SyncClient", made)
     monkeypatch.setenv("AIMEM_TLS_CA", "their.crt")
+    own = Path(absent.data_dir, "identity")
+    own.mkdir(parents=True)
+    (own / "node.crt").touch()
     return made
 
 
@@ -54,9 +57,10 @@ def test_a_call_elsewhere_is_the_same_request(
     assert route.tls.key == f"{absent.data_dir}/identity/node.key"
 
 
-def test_a_token_goes_instead_of_our_certificate(elsewhere: Elsewhere) -> None:
+def test_a_token_goes_with_our_certificate(elsewhere: Elsewhere, absent: FakeNode) -> None:
     assert fast.main(["list", "--node", "h:7", "--token", "secret"]) == 0
-    assert (elsewhere.route.bearer, elsewhere.route.tls.cert) == ("secret", None)
+    own = f"{absent.data_dir}/identity/node.crt"
+    assert (elsewhere.route.bearer, elsewhere.route.tls.cert) == ("secret", own)
     assert "secret" not in repr(elsewhere.route)
 
 
@@ -73,10 +77,27 @@ def test_a_failure_elsewhere_keeps_its_words_and_a_lost_write_its_key(
 ) -> None:
     elsewhere.failure = Failure(Code.NOT_FOUND, "no memory 'x'", path="$.id", next="List them.")
     assert fast.main(["--node", "h:7", "get", "x"]) == 3
-    assert capsys.readouterr().err == "aimem: no memory 'x' ($.id)\nnext: List them.\n"
+    assert capsys.readouterr().err == "aimem: no memory 'x' (ID)\nnext: List them.\n"
     elsewhere.failure = Failure(Code.UNKNOWN_OUTCOME, "the connection ended")
     assert fast.main(["--node", "h:7", "delete", "x", "--request-key", "k9"]) == 5
     assert "--request-key k9" in capsys.readouterr().err
+
+
+def test_without_a_certificate_of_our_own_nothing_is_tried(
+    elsewhere: Elsewhere, absent: FakeNode, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path(absent.data_dir, "identity", "node.crt").unlink()
+    assert fast.main(["--node", "h:7", "--token", "secret", "list"]) == 2
+    assert "aimem-node identity --cert" in capsys.readouterr().err
+    assert elsewhere.asked == []
+
+
+def test_an_address_without_a_port_is_refused(
+    elsewhere: Elsewhere, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert fast.main(["--node", "h", "list"]) == 2
+    assert "HOST:PORT" in capsys.readouterr().err
+    assert elsewhere.asked == []
 
 
 def test_without_the_other_nodes_certificate_nothing_is_tried(

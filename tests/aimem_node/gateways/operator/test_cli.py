@@ -14,6 +14,7 @@ import pytest
 from aimem_node import places
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.gateways.cli import node
+from aimem_node.gateways.cli.look import duration, size
 from aimem_node.gateways.operator import bench, calling, cli, lifecycle
 from tests.aimem_node.gateways.cli.fake_node import Asked, FakeNode
 
@@ -202,6 +203,37 @@ def test_what_concerns_files_is_done_by_main(
     assert json.loads(capsys.readouterr().out) == answer
 
 
+def test_tokens_are_listed_with_times_that_can_be_read(
+    main_module: Any, absent: FakeNode, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert absent.data_dir
+    common = {"role": "writer", "agent": "*"}
+    main_module.answer = {"tokens": [
+        common | {"name": "ever", "expires_us": None},
+        common | {"name": "past", "expires_us": 1_700_000_000_000_000},
+    ]}  # fmt: skip
+    assert cli.main(["token", "list"]) == 0
+    ever, past = capsys.readouterr().out.splitlines()[1:3]
+    assert ever.endswith("never")
+    assert "2023-11-" in past
+    assert past.endswith("(expired)")
+
+
+def test_settings_are_shown_with_what_is_in_force(
+    main_module: Any, absent: FakeNode, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert absent.data_dir
+    one = {"name": "http_open", "value": False, "flag": "--http-open", "environment": "AIMEM_X",
+           "help": "Who may."}  # fmt: skip
+    main_module.answer = {"settings": [one], "file": "/d/aimem.toml", "markdown": "#"}
+    assert cli.main(["settings"]) == 0
+    out = capsys.readouterr().out
+    for part in ("http_open = off", "Who may.", "--http-open, AIMEM_X", "/d/aimem.toml"):
+        assert part in out
+    assert cli.main(["settings", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == main_module.answer
+
+
 def test_a_failure_of_main_is_said_with_what_to_do(
     main_module: Any, absent: FakeNode, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -231,5 +263,5 @@ def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str]) -> No
 
 @pytest.mark.parametrize(("count", "said"), [(0, "0 B"), (1500, "1.5 kB"), (2e12, "2000.0 GB")])
 def test_sizes_read_well(count: float, said: str) -> None:
-    assert look.size(count) == said
-    assert look.duration(90_061) == "1 d 1 h"
+    assert size(count) == said
+    assert duration(90_061) == "1 d 1 h"

@@ -1,0 +1,124 @@
+"""Count who holds one write until its fate is known.
+
+A write is committed here before anyone is asked to copy it, so it can never be taken back: when
+too few voters confirm in time it is *pending*, not failed, and will still spread. Only a write
+that was refused before it was stamped may be called not written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from aimem_sync.dot import Dot
+from aimem_sync.effects import Answer, Outcome, WriteWanted
+from aimem_sync.members import Config
+
+Holders: TypeAlias = Callable[[Dot], frozenset[str]]
+"""Which nodes are known to hold an op on disk, this one included; each of them once."""
+
+
+@dataclass(slots=True)
+class OpenWrite:
+    """One write that somebody waits for."""
+
+    request: int
+    deadline_us: int
+    "Monotonic, fixed when the request came in; never derived anew."
+    needed: int
+    "As asked for; 0 is the majority of each epoch it meets."
+    configs: list[Config]
+    "Every epoch it has lived in: it must be held by enough voters of each."
+    dot: Dot | None = None
+    "Its last op, once stamped."
+
+
+def needed_in(config: Config, needed: int) -> int:
+    """W of a write in this epoch: as asked for, or the majority of its voters."""
+    return needed or config.majority
+
+
+def acks_in(config: Config, holders: Iterable[str]) -> frozenset[str]:
+    """Those of the holders that count: voters, by node id."""
+    return config.voters & frozenset(holders)
+
+
+@dataclass(slots=True)
+class Quorum:
+    """All writes that wait for an answer, in the order in which they came."""
+
+    open: dict[int, OpenWrite] = field(default_factory=dict)
+
+    def admit(self, wanted: WriteWanted, config: Config, in_sync: Iterable[str]) -> Answer | None:
+        """Open a write, or refuse it before anything is logged. `in_sync` includes this node."""
+        needed = needed_in(config, wanted.needed)
+        near = acks_in(config, in_sync)
+        if needed > len(config.voters):
+            reason = f"{needed} voters are needed and there are {len(config.voters)}"
+            return Answer(wanted.request, Outcome.NOT_WRITTEN, needed=needed, reason=reason)
+        short = len(near) < needed and not wanted.allow_pending
+        if short and wanted.known is None:
+            reason = f"{len(near)} of {needed} voters are in reach"
+            return Answer(wanted.request, Outcome.NOT_WRITTEN, needed=needed, reason=reason)
+        self.open[wanted.request] = OpenWrite(
+            wanted.request, wanted.deadline_us, wanted.needed, [config], wanted.known
+        )
+        return None
+
+    def wrote(self, request: int, dot: Dot) -> None:
+        """The write is in the log of this node."""
+        if request in self.open:
+            self.open[request].dot = dot
+
+    def refused(self, request: int, reason: str) -> Answer | None:
+        """The store has logged nothing of it."""
+        if self.open.pop(request, None) is None:
+            return None
+        return Answer(request, Outcome.NOT_WRITTEN, reason=reason)
+
+    def meet(self, config: Config) -> None:
+        """A new epoch rules: whoever still waits must be held by enough of its voters too."""
+        for write in self.open.values():
+            write.configs.append(config)
+
+    def settle(self, now_us: int, holders: Holders) -> list[Answer]:
+        """Answer every write whose fate is known now.
+
+        One that is not stamped yet has none: its fate hangs on the disk, and calling it pending
+        or not written would be a guess.
+        """
+        answers = []
+        for write in list(self.open.values()):
+            if write.dot is None:
+                continue
+            answer = self.fate(write, now_us, holders(write.dot))
+            if answer is not None:
+                del self.open[write.request]
+                answers.append(answer)
+        return answers
+
+    def fate(self, write: OpenWrite, now_us: int, holders: frozenset[str]) -> Answer | None:
+        """The answer to one write; None while it may still become better."""
+        # The deadline comes first: an ack that is read late must not depend on when the timer ran.
+        now = write.configs[-1]
+        acked, needed = acks_in(now, holders), needed_in(now, write.needed)
+        if now_us >= write.deadline_us:
+            return self._late(write, acked, needed)
+        if all(len(acks_in(c, holders)) >= needed_in(c, write.needed) for c in write.configs):
+            return Answer(write.request, Outcome.COMMITTED, tuple(sorted(acked)), needed)
+        return None
+
+    def _late(self, write: OpenWrite, acked: frozenset[str], needed: int) -> Answer:
+        reason = f"{len(acked)} of {needed} voters hold it so far"
+        return Answer(write.request, Outcome.PENDING, tuple(sorted(acked)), needed, reason)
+
+    def next_deadline_us(self) -> int | None:
+        """When to look again at the latest."""
+        return min((write.deadline_us for write in self.open.values()), default=None)
+
+
+def commit_seq(config: Config, seqs: Iterable[tuple[str, int]]) -> int:
+    """How far a log is committed: the W-th largest of what each voter holds, W the majority."""
+    counted = sorted((seq for node, seq in seqs if node in config.voters), reverse=True)
+    return counted[config.majority - 1] if len(counted) >= config.majority else 0
