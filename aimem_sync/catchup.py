@@ -56,6 +56,8 @@ class Catchup:
     lags: dict[Origin, Lag] = field(default_factory=dict)
     attempts: dict[Origin, int] = field(default_factory=dict)
     paused_until_us: dict[str, int] = field(default_factory=dict)
+    refused_until_us: dict[str, int] = field(default_factory=dict)
+    "Members whose snapshots would lose ops here, until it is worth another try."
     installing: bool = False
     "A snapshot is being put in place: until it is, every cursor here is about to change."
     last_pull_id: int = 0
@@ -89,13 +91,13 @@ class Catchup:
         if asked is None or asked.pull_id != pull_id:
             return None
         del self.asked[peer]
-        self.paused_until_us.pop(peer, None)
         return asked.origins
 
     def want_snapshot(self, now_us: int, peer: str, origins: frozenset[Origin]) -> list[Effect]:
         """The log of this member no longer reaches back far enough: ask for its state instead."""
         busy = self.installing or any(a.patience_us > PULL_PATIENCE_US for a in self.asked.values())
-        if busy or now_us < self.paused_until_us.get(peer, 0):
+        if busy or now_us < self.refused_until_us.get(peer, 0):
+            self.paused_until_us[peer] = now_us + GRACE_US
             return []
         pull_id = self._new_id()
         self.asked[peer] = Asked(pull_id, origins, now_us, SNAPSHOT_PATIENCE_US)
@@ -105,7 +107,7 @@ class Catchup:
         """The snapshot of this member is in place, or was refused because of these logs."""
         self.installing = False
         if refused:
-            self.paused_until_us[peer] = now_us + REFUSED_PAUSE_US
+            self.refused_until_us[peer] = now_us + REFUSED_PAUSE_US
             for origin in refused:
                 self.attempts[origin] = self.attempts.get(origin, 0) + 1
 
@@ -113,6 +115,7 @@ class Catchup:
         """That node is no longer a member."""
         self.asked.pop(peer, None)
         self.paused_until_us.pop(peer, None)
+        self.refused_until_us.pop(peer, None)
 
     def _lagging(self, now_us: int, staged: Cursor, near: Iterable[Link]) -> list[Origin]:
         found = []
@@ -135,12 +138,14 @@ class Catchup:
 
     def _whom(self, now_us: int, origin: Origin, at: int, near: Iterable[Link]) -> str | None:
         able = [
-            link.node_id
+            (link.node_id, link.floor.get(origin) <= at)
             for link in near
             if link.held.get(origin, 0) > at
             and link.node_id not in self.asked
             and now_us >= self.paused_until_us.get(link.node_id, 0)
         ]
+        # A log that still reaches back is cheaper than a snapshot of everything.
+        able = [node for node, reaches in able if reaches] or [node for node, _ in able]
         return able[self.attempts.get(origin, 0) % len(able)] if able else None
 
     def _pull(self, now_us: int, peer: str, origins: list[Origin], staged: Cursor) -> Effect:

@@ -17,7 +17,6 @@ from aimem_sync.cursor import Cursor
 from aimem_sync.decree import Council
 from aimem_sync.dot import Dot, Origin
 from aimem_sync.effects import (
-    Answer,
     Applied,
     ChangeWanted,
     Collect,
@@ -29,8 +28,8 @@ from aimem_sync.effects import (
     Installed,
     Keep,
     Kept,
-    NotKept,
     Note,
+    NotKept,
     NotWritten,
     ReadWanted,
     Send,

@@ -188,13 +188,15 @@ class Cli:
         declared = OPERATIONS[operation]
         arguments = [self._running.aimem, declared.cli_name, "--json"]
         positionals: list[str] = []
+        gap = False
         for field in declared.fields:
             if field.name not in fields:
+                gap = gap or field.positional
                 continue
             value = fields[field.name]
             if field.name == "options":
                 arguments.append(f"--request-key={value['request_key']}")
-            elif field.positional:
+            elif field.positional and not gap:
                 positionals += value if isinstance(value, list) else [str(value)]
             else:
                 flag = "--" + field.name.replace("_", "-")

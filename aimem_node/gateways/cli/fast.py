@@ -6,6 +6,7 @@ gRPC, installing into clients) waits inside the function that needs it. A test h
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -46,7 +47,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         settings, word, rest = arguments.split(given, os.environ)
         code = run(word, rest, settings, os.environ)
-        _finish_output()
+        sys.stdout.flush()
     except failures.CallFailure as failure:
         failure.show(sys.stderr, bool(settings.get("json")))
         return failure.exit_code
@@ -54,6 +55,17 @@ def main(argv: list[str] | None = None) -> int:
         # The reader of our output has left; Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO) or error.filename:
+            raise
+        lost = failures.CallFailure(
+            "STORAGE", f"cannot write the answer: {error.strerror}",
+            next_step="Make room, or send the output elsewhere.",
+        )  # fmt: skip
+        lost.show(sys.stderr, bool(settings.get("json")))
+        # What is still in the buffer cannot be written either; Python would try again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return lost.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
     return code
@@ -195,19 +207,6 @@ def _print_stream(operation: dict[str, Any], lines: Any, settings: dict[str, Any
         # Someone may be following along.
         sys.stdout.flush()
     return 0
-
-
-def _finish_output() -> None:
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        sys.stdout = None  # or Python would try again at exit
-        raise failures.CallFailure(
-            "STORAGE", f"cannot write the answer: {error.strerror or error}",
-            next_step="Make room, or send the output elsewhere.",
-        ) from None  # fmt: skip
 
 
 def _encodable() -> None:
