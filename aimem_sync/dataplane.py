@@ -415,6 +415,8 @@ class DataPlane:
             self.intake.waiting = [w for w in self.intake.waiting if w.peer != node]
         for node in sorted(config.everyone - {self.me} - set(self.links)):
             self.links[node] = Link(node)
+        for link in self.links.values():
+            link.paused_until_us = 0  # whoever refused because of the epoch may take it now
 
     def _new_ticket(self) -> int:
         self._ticket += 1

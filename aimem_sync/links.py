@@ -30,8 +30,12 @@ BATCH_OPS_MAX: Final = 256
 RESEND_US: Final = 1_000_000
 """An Append without an answer for this long is taken for lost. Above any healthy fsync."""
 
-STORAGE_PAUSE_US: Final = 500_000
-"""Before a member with a full disk is asked again."""
+REFUSED_PAUSE_US: Final = 500_000
+"""Before a member that took nothing (full disk, newer epoch) is sent anything again. Without it
+each refusal would bring forth the next Append at the speed of the network."""
+
+GAP_PAUSE_US: Final = 50_000
+"""The same where the member only wants another place to go on from."""
 
 
 @dataclass(slots=True)
@@ -84,8 +88,10 @@ class Link:
         self.heard_us = now_us
         if ack.answered == self.awaited:
             self.awaited = 0
-        if ack.status is Status.STORAGE:
-            self.paused_until_us = now_us + STORAGE_PAUSE_US
+        if ack.status is Status.GAP:
+            self.paused_until_us = now_us + GAP_PAUSE_US
+        elif ack.status is not Status.OK:
+            self.paused_until_us = now_us + REFUSED_PAUSE_US
         return True
 
     def next_append(self, now_us: int, own: Origin, own_seq: int, floor_seq: int) -> Range | None:

@@ -26,6 +26,7 @@ from aimem_node.operations.shapes import (
     archived,
     edit,
     found,
+    has_ended,
     memory_of,
     place_filter,
 )  # fmt: skip
@@ -40,6 +41,7 @@ PURGE_MAX = 2_000
 def archive(call: WriteCall, request: ArchiveRequest) -> ArchiveResponse:
     """Archive the live memories among the ids, and say which ids name none."""
     call.speaker(request.agent_id)
+    reason = request.reason or "archive"
     moved: list[str] = []
     missing: list[str] = []
     for prefix in dict.fromkeys(request.ids):
@@ -50,11 +52,11 @@ def archive(call: WriteCall, request: ArchiveRequest) -> ArchiveResponse:
                 raise
             missing.append(prefix)
             continue
-        life = archived(request.reason, call.now_us, None)
+        life = archived(reason, call.now_us, None)
         call.tx.change(Change(record_id, MEMORY, set={"life": life}))
         moved.append(record_id)
     return ArchiveResponse(
-        archived=tuple(moved), missing=tuple(missing), count=len(moved), reason=request.reason
+        archived=tuple(moved), missing=tuple(missing), count=len(moved), reason=reason
     )
 
 
@@ -75,7 +77,7 @@ def archive_restore(call: WriteCall, request: ArchiveRestoreRequest) -> ArchiveR
     """Bring a memory back with its tags, links, tier and counts, and without an end to its life."""
     call.speaker(request.agent_id)
     row = found(call, request.id, life="any")
-    if row.life == "live":
+    if row.life == "live" and not has_ended(call, row):  # one that has is as good as archived
         raise Failure(
             Code.CONFLICT,
             f"memory {row.record_id} is live already",

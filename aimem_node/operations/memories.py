@@ -35,6 +35,7 @@ from aimem_node.operations.shapes import (
     edit,
     facts,
     found,
+    has_ended,
     links_shown,
     memory_of,
     place_filter,
@@ -194,7 +195,7 @@ def _updated_registers(call: WriteCall, request: UpdateRequest, row: MemoryRow) 
     registers: dict[str, Any] = {}
     title = row.title if request.title is None else request.title
     namespace = row.namespace if request.namespace is None else request.namespace
-    if (title, namespace) != (row.title, row.namespace) or _has_ended(call, row):
+    if (title, namespace) != (row.title, row.namespace) or has_ended(call, row):
         _refuse_taken(call, row.record_id, namespace, title)
     new = body(
         title,
@@ -285,7 +286,7 @@ def promote(call: WriteCall, request: PromoteRequest) -> PromoteResponse:
     if request.to_namespace is not None:
         return _promote_up(call, row, request.to_namespace)
     if row.tier != Tier.LONG.value or row.expires_us is not None:
-        if _has_ended(call, row):
+        if has_ended(call, row):
             _refuse_taken(call, row.record_id, row.namespace, row.title, path="$.id")
         call.tx.change(
             edit(row.record_id, call.now_us, tier=Tier.LONG.value, expires_at=None, life=LIVE)
@@ -340,11 +341,6 @@ def _facts_of(row: MemoryRow, session: str | None, happened_us: int | None) -> d
         row.session if session is None else session,
         row.happened_us if happened_us is None else happened_us,
     )
-
-
-def _has_ended(call: ReadCall, row: MemoryRow) -> bool:
-    """Whether its life is over and only the collection is still to come: its title is free."""
-    return row.expires_us is not None and row.expires_us <= call.now_us
 
 
 def _refuse_taken(

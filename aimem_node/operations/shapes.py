@@ -127,6 +127,11 @@ def found(call: ReadCall, prefix: str, path: str = "$.id", life: str = "live") -
     return row
 
 
+def has_ended(call: ReadCall, row: MemoryRow) -> bool:
+    """Whether its life is over and only the collection is still to come: its title is free."""
+    return row.expires_us is not None and row.expires_us <= call.now_us
+
+
 def place_filter(text: str | None, path: str = "$.namespace") -> Filter:
     """A namespace filter as callers write it: a/b, a/b/*, or nothing for everything."""
     if not text:

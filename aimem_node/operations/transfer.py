@@ -1,8 +1,8 @@
 """Write out everything, and take it in again somewhere else.
 
-The export is a function of the content: the same memories and links give the same bytes, on
-whatever node, in whatever order they were written. So it leaves out what only this node's log
-knows (author, order, write id) and sorts by time of storing.
+The export is a function of the content: behind a first line that names the node, the same
+memories and links give the same bytes, in whatever order they were written. So it leaves out what
+only this node's log knows (author, order, write id) and sorts by time of storing.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from aimem_node.contract import codec
+from aimem_node.contract import codec, validate
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.contract.values import (
     ExportRecord,
@@ -211,7 +211,8 @@ def _claimed(
     if original:
         metadata.setdefault(IMPORTED_FROM, original)
     stamped = importer if old is None else old.agent_id
-    return replace(memory, agent_id=stamped, metadata=metadata), bool(original)
+    # The claim takes room: what is kept must still be within the bounds of a record.
+    return validate.check(replace(memory, agent_id=stamped, metadata=metadata)), bool(original)
 
 
 def _import_memory(call: WriteCall, memory: Memory, old: MemoryRow | None) -> str:
@@ -280,6 +281,13 @@ def _given(*times_us: int | None) -> int:
 def _import_link(call: WriteCall, link: MemoryLink, importer: str, index: int) -> int:
     if link.id:
         _refuse_other_record(call, link.id, LINK)
+    if link.source_id == link.target_id:
+        raise Failure(
+            Code.INVALID_ARGUMENT,
+            "a memory cannot be linked to itself",
+            path="$.target_id",
+            next="Leave the link out.",
+        )
     for path, record_id in (("$.source_id", link.source_id), ("$.target_id", link.target_id)):
         if call.view.memory(record_id) is None:
             raise Failure(
@@ -292,7 +300,8 @@ def _import_link(call: WriteCall, link: MemoryLink, importer: str, index: int) -
     if known is None and not link.id:
         between = call.view.links_between(link.source_id, link.target_id, relation)
         known = between[0] if between else None
-    if known is not None and (link.valid_until, known.life) == (known.valid_until_us, "live"):
+    said = (link.source_id, link.target_id, relation, link.valid_until)
+    if known is not None and known.life == "live" and said == _said(known):
         return 0
     from_us = _given(link.valid_from, link.created_at, call.now_us)
     registers: dict[str, Any] = {
@@ -310,6 +319,10 @@ def _import_link(call: WriteCall, link: MemoryLink, importer: str, index: int) -
     }
     call.tx.change(Change(record_id if known is None else known.record_id, LINK, set=registers))
     return 1
+
+
+def _said(link: LinkRow) -> tuple[Any, ...]:
+    return (link.source_id, link.target_id, link.relation, link.valid_until_us)
 
 
 def _same(name: str, shown: Any, imported: Any) -> bool:

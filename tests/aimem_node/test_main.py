@@ -297,3 +297,45 @@ def test_without_its_operations_and_its_ways_in_a_replicated_store_remains(tmp_p
     assert len(said["ids"]) == 1
     rooms = {name.split(".")[1] for name in said["loaded"]}
     assert rooms.isdisjoint({"operations", "gateways", "rpc", "main"})
+
+
+def test_the_pid_stands_for_as_long_as_the_directory_is_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[list[str]] = []
+    release = DirectoryLock.release
+
+    def noticed(lock: DirectoryLock) -> None:
+        seen.append(left_over(tmp_path))
+        release(lock)
+
+    async def work() -> None:
+        node = node_at(tmp_path)
+        await node.start(HandClock(), SeededChance())
+        monkeypatch.setattr(DirectoryLock, "release", noticed)
+        await node.stop()
+
+    run(work())
+    assert seen == [["node.pid"]]
+    assert left_over(tmp_path) == []
+
+
+def test_a_node_that_stops_leaves_the_pid_of_the_next_one_alone(tmp_path: Path) -> None:
+    async def work() -> None:
+        node = node_at(tmp_path)
+        await node.start(HandClock(), SeededChance())
+        [file] = (tmp_path / "r").rglob("node.pid")
+        file.write_text("1\n")
+        await node.stop()
+        assert file.read_text() == "1\n"
+
+    run(work())
+
+
+def test_a_backup_goes_only_where_the_caller_can_know_it_goes(
+    tmp_path: Path, node: Harness
+) -> None:
+    with pytest.raises(Failure) as caught:
+        node.call("Backup", to="somewhere")
+    assert (caught.value.code, caught.value.path) == (Code.INVALID_ARGUMENT, "$.to")
+    assert node.call("Backup", to=str(tmp_path / "b"))["path"].startswith(str(tmp_path / "b"))

@@ -126,3 +126,18 @@ def test_erasing_also_reaches_an_answer_that_changed_nothing_but_was_kept(node: 
     files = [path for path in node.data_dir.rglob("*") if path.is_file()]
     assert files
     assert [path.name for path in files if b"canaryzebra" in path.read_bytes()] == []
+
+
+def test_what_has_expired_can_be_restored_before_it_was_collected(node: Harness) -> None:
+    record_id = node.store("t", ttl_secs=5)
+    node.clock.move(seconds=6)
+    node.call("ArchiveRestore", id=record_id)
+    [memory] = node.call("List")["memories"]
+    assert (memory["id"], memory.get("expires_at")) == (record_id, None)
+
+
+def test_an_empty_reason_is_the_one_of_no_reason(node: Harness) -> None:
+    record_id = node.store("t")
+    assert node.call("Archive", ids=[record_id], reason="")["reason"] == "archive"
+    memories = [r["memory"] for r in node.stream("Export") if "memory" in r]
+    assert node.call("Import", memories=memories)["unchanged"] == 1

@@ -202,3 +202,27 @@ def test_a_memory_that_is_restored_while_it_is_exported_is_exported_once(
         return seen
 
     assert node.run(export()) == ids
+
+
+def test_an_imported_link_says_what_its_record_says(node: Harness) -> None:
+    a, b = node.store("a"), node.store("b")
+    link = {"id": "l", "source_id": a, "target_id": b, "relation": "supersedes"}
+    assert [node.call("Import", links=[link])["links"] for _ in range(2)] == [1, 0]
+    assert node.call("Import", links=[link | {"relation": "contradicts"}])["links"] == 1
+    [shown] = node.call("GetLinks", id=a)["links"]
+    assert (shown["id"], shown["relation"]) == ("l", "contradicts")
+    with pytest.raises(Failure) as caught:
+        node.call("Import", links=[{"source_id": a, "target_id": a}])
+    assert caught.value.path == "$.links[0].target_id"
+
+
+def test_a_claim_that_does_not_fit_into_the_metadata_is_refused_with_its_path(
+    node: Harness,
+) -> None:
+    record = {"id": "m", "title": "t", "content": "c", "metadata": {"k": "x" * 65_500}}
+    with pytest.raises(Failure) as caught:
+        node.call("Import", memories=[record | {"agent_id": "ai:someone"}])
+    assert (caught.value.code, caught.value.path) == (
+        Code.INVALID_ARGUMENT, "$.memories[0].metadata",
+    )  # fmt: skip
+    assert node.call("Import", memories=[record])["imported"] == 1
