@@ -24,7 +24,7 @@ PULL_PATIENCE_US: Final = 2_000_000
 """How long one member is waited for before another one is asked."""
 
 SNAPSHOT_PATIENCE_US: Final = 30_000_000
-"""The same for a snapshot: 41 MB on a slow link."""
+"""The same for a snapshot. Long, since a broken connection ends the wait by itself."""
 
 REFUSED_PAUSE_US: Final = 3_000_000
 """Before a member is asked again whose snapshot would have lost ops here."""
@@ -145,8 +145,8 @@ class Catchup:
             and now_us >= self.paused_until_us.get(link.node_id, 0)
         ]
         # A log that still reaches back is cheaper than a snapshot of everything.
-        able = [node for node, reaches in able if reaches] or [node for node, _ in able]
-        return able[self.attempts.get(origin, 0) % len(able)] if able else None
+        best = [node for node, reaches in able if reaches] or [node for node, _ in able]
+        return best[self.attempts.get(origin, 0) % len(best)] if best else None
 
     def _pull(self, now_us: int, peer: str, origins: list[Origin], staged: Cursor) -> Effect:
         pull_id = self._new_id()
@@ -154,13 +154,18 @@ class Catchup:
         have = Cursor({origin: staged.get(origin) for origin in origins})
         return Send(peer, Pull(pull_id, tuple(origins), have, BATCH_OPS_MAX))
 
+    def disconnected(self, now_us: int, peer: str) -> None:
+        """The connection broke: ask somebody else, and this one again a little later."""
+        asked = self.asked.pop(peer, None)
+        if asked is not None:
+            self.paused_until_us[peer] = now_us + GRACE_US
+            for origin in asked.origins:
+                self.attempts[origin] = self.attempts.get(origin, 0) + 1
+
     def _give_up(self, now_us: int) -> None:
         for peer, asked in list(self.asked.items()):
             if now_us - asked.since_us >= asked.patience_us:
-                del self.asked[peer]
-                self.paused_until_us[peer] = now_us + GRACE_US
-                for origin in asked.origins:
-                    self.attempts[origin] = self.attempts.get(origin, 0) + 1
+                self.disconnected(now_us, peer)
 
     def _new_id(self) -> int:
         self.last_pull_id += 1

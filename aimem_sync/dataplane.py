@@ -18,8 +18,10 @@ from aimem_sync.decree import Council
 from aimem_sync.dot import Dot, Origin
 from aimem_sync.effects import (
     Applied,
+    Changed,
     ChangeWanted,
     Collect,
+    Disconnected,
     Effect,
     Event,
     Fence,
@@ -161,6 +163,11 @@ class DataPlane:
                 return self._heard(now_us, fingerprint, message)
             case Tick(wall_us):
                 return self._tick(now_us, wall_us)
+            case Disconnected(node_id):
+                self.catchup.disconnected(now_us, node_id)
+                if node_id in self.links:
+                    self.links[node_id].awaited = 0
+                return []
             case WriteWanted():
                 return self._write_wanted(now_us, event)
             case Wrote(request, dot, head):
@@ -172,10 +179,11 @@ class DataPlane:
                 return [] if answer is None else [answer]
             case Kept(ticket):
                 return self._kept(now_us, ticket)
-            case NotKept(ticket, _):
+            case NotKept(ticket, reason):
                 self.council.not_kept(ticket)
                 disappointed = self.intake.not_kept(ticket)
-                return [self._ack(waiting, Status.STORAGE) for waiting in disappointed]
+                acks = [self._ack(waiting, Status.STORAGE) for waiting in disappointed]
+                return [Note(f"not kept: {reason}"), *acks]
             case Installed():
                 return self._installed(now_us, event)
             case Truncated(floor):
@@ -428,6 +436,4 @@ def _held(link: Link) -> Cursor:
 
 
 def _refused_change(wanted: ChangeWanted, reason: str) -> Effect:
-    from aimem_sync.effects import Changed
-
     return Changed(wanted.request, won=False, reason=reason)

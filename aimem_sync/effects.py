@@ -63,6 +63,13 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
+class Disconnected:
+    """The connection to a member broke: what it was asked will not be answered."""
+
+    node_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class WriteWanted:
     """Somebody wants to write. Answered by Stamp or Answer."""
 
@@ -143,8 +150,8 @@ class ChangeWanted:
 
 
 Event: TypeAlias = (
-    Tick | Heard | WriteWanted | Wrote | NotWritten | Kept | NotKept | Installed | Truncated
-    | ReadWanted | ChangeWanted
+    Tick | Heard | Disconnected | WriteWanted | Wrote | NotWritten | Kept | NotKept | Installed
+    | Truncated | ReadWanted | ChangeWanted
 )  # fmt: skip
 
 # ---- effects -------------------------------------------------------------------------------------

@@ -65,6 +65,8 @@ class ReadCall:
     "Who speaks, given the request's claim. Raises PERMISSION_DENIED for a claim not allowed."
     may_claim: Callable[[str], bool]
     "Whether this caller may speak for an agent id."
+    operator: bool
+    "Whether the caller has the admin role, for what only some uses of an operation need."
 
 
 @dataclass(slots=True)

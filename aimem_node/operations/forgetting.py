@@ -38,6 +38,13 @@ def forget(call: WriteCall, request: ForgetRequest) -> ForgetResponse:
             "forget needs a namespace, a pattern or a tier",
             next="Name what to forget; try it with dry_run first.",
         )
+    if request.erase and not call.operator:
+        raise Failure(
+            Code.PERMISSION_DENIED,
+            "only the operator may erase for good, as with a purge of the archive",
+            path="$.erase",
+            next="Leave erase out: what is forgotten goes into the archive.",
+        )
     chosen = wanted(call, place_filter(request.namespace), tier=request.tier)
     ids = call.view.matching_ids(request.pattern, chosen, FORGET_MAX + 1)
     if request.dry_run:

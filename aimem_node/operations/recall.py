@@ -23,8 +23,8 @@ from aimem_node.operations.call import ReadCall
 from aimem_node.operations.lives import HALF_LIFE_US
 from aimem_node.operations.registry import operation
 from aimem_node.operations.shapes import memory_of, place_filter, tokens, wanted
-from aimem_node.store.listing import Filter, Order
-from aimem_node.store.rows import MemoryRow
+from aimem_node.store.listing import PAGE_BYTES_MAX, Filter, Order
+from aimem_node.store.rows import MemoryRow, size_bytes
 
 POOL_MIN = 40
 """Candidates that are ranked, at least; twice what is asked for if that is more. The factors move
@@ -113,14 +113,19 @@ def _rank(row: MemoryRow, match: float, now_us: int, leaf: str) -> Ranked:
 
 
 def within_budget(rows: Sequence[MemoryRow], budget_tokens: int | None) -> tuple[set[str], int]:
-    """Which of the rows fit, taken in order; the first always does. Also the tokens they cost."""
+    """Which of the rows fit, taken in order; the first always does. Also the tokens they cost.
+
+    Whatever the budget, an answer ends at PAGE_BYTES_MAX: stock gRPC clients take no 4 MiB.
+    """
     kept: set[str] = set()
-    used = 0
+    used = weight = 0
     for row in rows:
-        cost = tokens(row)
-        if budget_tokens is None or not kept or used + cost <= budget_tokens:
+        cost, more = tokens(row), size_bytes(row)
+        fits = budget_tokens is None or used + cost <= budget_tokens
+        if not kept or (fits and weight + more <= PAGE_BYTES_MAX):
             kept.add(row.record_id)
             used += cost
+            weight += more
     return kept, used
 
 
@@ -135,8 +140,18 @@ def search(call: ReadCall, request: SearchRequest) -> SearchResponse:
     hits = call.view.search(request.query, "all", chosen, request.limit).hits
     scores = {hit.record_id: hit.score for hit in hits}
     rows = call.view.memories(list(scores))
-    results = tuple(memory_of(call, row, round(scores[row.record_id], 3)) for row in rows)
-    return SearchResponse(results=results, count=len(results), query=request.query)
+    kept, _used = within_budget(rows, None)
+    results = tuple(
+        memory_of(call, row, round(scores[row.record_id], 3))
+        for row in rows
+        if row.record_id in kept
+    )
+    return SearchResponse(
+        results=results,
+        count=len(results),
+        query=request.query,
+        left_out=len(rows) - len(results),
+    )
 
 
 @operation

@@ -16,7 +16,7 @@ from aimem_node.clocks import Chance, Clock
 from aimem_node.contract import codec, validate
 from aimem_node.contract.calls import Credentials
 from aimem_node.contract.errors import Code, Failure
-from aimem_node.contract.operations import OPERATIONS, Effect, Operation
+from aimem_node.contract.operations import OPERATIONS, Effect, Operation, Role
 from aimem_node.contract.values import Outcome, WriteResult
 from aimem_node.metrics import Metrics
 from aimem_node.operations import registry
@@ -94,7 +94,8 @@ class Dispatcher:
         try:
             principal, checked = self._admit(declared, request, credentials)
             speaker = self._speaker(principal, credentials)
-            return await self._run(declared, checked, principal.id, speaker)
+            operator = Role.ADMIN in principal.roles
+            return await self._run(declared, checked, principal.id, speaker, operator=operator)
         except Failure as failure:
             code = failure.code.value
             raise
@@ -145,8 +146,9 @@ class Dispatcher:
     async def as_node(self, operation: str, request: Any) -> Any:
         """Let the node itself do an operation. No caller can be this principal."""
         me = f"node:{self.facts.node_id}"
+        checked = validate.check(request)
         return await self._run(
-            self._declared(operation), validate.check(request), me, lambda _claim: me
+            self._declared(operation), checked, me, lambda _claim: me, operator=True
         )
 
     def _unexpected(self, operation: str, error: Exception) -> Failure:
@@ -184,7 +186,9 @@ class Dispatcher:
             self.replica.store.readers.submit(function, READ_BUDGET_MS)
         )
 
-    async def _run(self, declared: Operation, request: Any, author: str, speaker: Speaker) -> Any:
+    async def _run(
+        self, declared: Operation, request: Any, author: str, speaker: Speaker, *, operator: bool
+    ) -> Any:
         if declared.name in registry.OFFLINE:
             return await asyncio.to_thread(self.office, declared, request)
         given: dict[str, Any] = {
@@ -196,6 +200,7 @@ class Dispatcher:
             "node": self.facts,
             "speaker": speaker,
             "may_claim": lambda claim: _allowed(speaker, claim),
+            "operator": operator,
         }
         handler = registry.HANDLERS[declared.name]
         if declared.effect == Effect.WRITE:

@@ -21,6 +21,9 @@ SETTLED_REGISTERS: Final = frozenset({"updated_at", "accessed_at", "expires_at"}
 write them side by side without any disagreement, so these count as no conflict."""
 
 _INT_MAX: Final = (1 << 63) - 1
+_TIME_MIN: Final = -62_135_596_800_000_000
+_TIME_MAX: Final = 253_402_300_799_999_999
+"""The years 1 to 9999, which is what every surface can show. A peer's op may say anything."""
 _EMPTY: Final[Mapping[str, Any]] = {}
 
 
@@ -121,8 +124,8 @@ def _integer(value: Any, default: int) -> int:
 
 
 def _time(value: Any) -> int | None:
-    sound = isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _INT_MAX
-    return value if sound else None
+    sound = isinstance(value, int) and not isinstance(value, bool)
+    return value if sound and _TIME_MIN <= value <= _TIME_MAX else None
 
 
 def _fraction(value: Any, default: float) -> float:

@@ -143,6 +143,12 @@ def memory_columns(row: MemoryRow) -> tuple[Any, ...]:
     return (*plain, compact_json(list(row.tags)), compact_json(row.metadata), row.content)
 
 
+def size_bytes(row: MemoryRow) -> int:
+    """What a memory weighs in an answer, nearly: its texts as UTF-8."""
+    texts = (row.title, row.content, compact_json(row.metadata))
+    return sum(len(text.encode()) for text in texts)
+
+
 def compact_json(value: Any) -> str:
     """One spelling for a JSON value: sorted keys, no spaces."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -28,7 +28,7 @@ an operator's late wish may come one after the other."""
 RARE = (
     "snapshot installed", "snapshot with own tail", "snapshot refused", "stale epoch", "gap",
     "truncated", "collected", "pending", "not_written", "unknown", "read refused", "restored",
-    "wiped", "evict", "join", "storage", "change lost", "a key that opens nothing",
+    "wiped", "evict", "join", "not kept: disk full", "change lost", "a key that opens nothing",
     "a beat of an earlier incarnation", "an ack of an earlier incarnation",
 )  # fmt: skip
 """Paths that a tame nemesis would never enter. Counted, and bounded from below in the tests."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from aimem_sync.change import Change, body_for
 from aimem_sync.cursor import Cursor, Range
@@ -21,8 +22,8 @@ from aimem_sync.effects import (
     Installed,
     Keep,
     KeepConfig,
-    Kept,
     KeepVote,
+    Kept,
     NotKept,
     NotWritten,
     Truncate,
@@ -30,7 +31,6 @@ from aimem_sync.effects import (
     Vote,
     Wrote,
 )
-from aimem_sync.effects import Stamp as StampWanted
 from aimem_sync.lamport import next_lamport, witness
 from aimem_sync.log import Head, append
 from aimem_sync.members import Config
@@ -136,7 +136,8 @@ class Disk:
     "Kept beside the key, outside every backup: a restored node must not forget what it promised."
     watch: Callable[[Disk, Op, WriteJob | None], None] = lambda disk, op, job: None
     full: bool = False
-    checks: bool = True
+    checks: ClassVar[bool] = True
+    "Whether the store looks for itself, as the real one does, at what it is told to append."
     queue: list[Effect | WriteJob] = field(default_factory=list)
     noted: list[str] = field(default_factory=list)
 
@@ -230,15 +231,10 @@ class Disk:
         fresh.states = {name: decode_state(name, row) for name, row in snapshot.records.items()}
         fresh.keys = {**snapshot.request_keys, **image.keys}
         for origin, head in snapshot.heads.items():
-            own = image.logs.get(origin)
-            if own is not None and image.have().get(origin) >= head.seq:
-                continue
-            fresh.logs[origin] = Log(head.seq)
-            fresh.heads[origin] = head
-        kept = {r.origin for r in decided.tail} | (set(image.logs) - set(fresh.logs))
-        for origin in kept:
-            fresh.logs[origin] = image.logs[origin]
-            fresh.heads[origin] = image.heads[origin]
+            fresh.logs[origin], fresh.heads[origin] = Log(head.seq), head
+        level = {o for o, head in snapshot.heads.items() if image.have().get(o) == head.seq}
+        for origin in level | {r.origin for r in decided.tail}:
+            fresh.logs[origin], fresh.heads[origin] = image.logs[origin], image.heads[origin]
         for op in tail:
             fresh.fold(op)
         self.noted.append("snapshot with own tail" if tail else "snapshot installed")

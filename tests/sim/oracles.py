@@ -29,7 +29,7 @@ MESSAGES_PER_COPY_MAX = 12
 partitions repeat some."""
 
 
-class Violation(AssertionError):
+class Violation(AssertionError):  # noqa: N818  (it is found, not made)
     """An invariant does not hold."""
 
 
@@ -54,7 +54,8 @@ class Oracles:
         self.lost: set[str] = set()
         "Nodes that have lost a disk or been evicted: what stood only there may be gone."
         self.sends: Counter[str] = Counter()
-        self.allowance = 0.0
+        self.forgive_forks = False
+        "Set where a schedule makes a fork on purpose."
 
     def fail(self, invariant: str, text: str) -> None:
         raise Violation(f"{invariant} at {self.world.now_us / 1e6:.3f} s: {text}")
@@ -70,7 +71,7 @@ class Oracles:
         if head is not None and head.chain != op.prev_chain:
             self.fail("I1", f"op {op.seq} does not continue the log")
         seen = self.ops.setdefault(op.dot, op)
-        if seen.chain != op.chain:
+        if seen.chain != op.chain and not self.forgive_forks:
             self.fail("I2", f"two ops are called {op.seq} of {op.origin.node_id[-2:]}")
         if job is not None:
             self._stamped(op, job)

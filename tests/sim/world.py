@@ -24,6 +24,7 @@ from aimem_sync.effects import (
     Changed,
     ChangeWanted,
     Collect,
+    Disconnected,
     Effect,
     Event,
     Fence,
@@ -46,7 +47,7 @@ from aimem_sync.effects import (
     WriteWanted,
 )
 from aimem_sync.members import Config, Member
-from aimem_sync.messages import Append, Message, Page
+from aimem_sync.messages import Append, Message, Page, Snapshot, SnapshotWanted
 from tests.sim.disk import Disk, Image, WriteJob
 from tests.sim.oracles import Oracles
 
@@ -298,6 +299,7 @@ class World:
         self.notes["messages"] += 1
         net = self.net
         if (node.node_id, to) in net.blocked or self.rng.random() < net.loss:
+            self._dropped(node.node_id, to, message)
             return
         copies = 2 if self.rng.random() < net.twice else 1
         boot = self.nodes[to].boot
@@ -305,9 +307,20 @@ class World:
             delay = self.rng.randint(*net.latency_us)
             self.after(delay, self._deliver, node.fingerprint, to, boot, message)
 
+    def _dropped(self, sender: str, to: str, message: Message) -> None:
+        """A snapshot travels on a connection of its own, whose end is noticed by who waits."""
+        asker, asked = (to, sender) if isinstance(message, Snapshot) else (sender, to)
+        if isinstance(message, Snapshot | SnapshotWanted):
+            self.after(500 * MS, self._disconnected, asker, asked)
+
+    def _disconnected(self, name: str, other: str) -> None:
+        self.step(self.nodes[name], Disconnected(other))
+
     def _deliver(self, fingerprint: str, to: str, boot: int, message: Message) -> None:
         node = self.nodes[to]
         if node.core is None or node.boot != boot:
+            sender = next(n for n in self.nodes.values() if n.fingerprint == fingerprint)
+            self._dropped(sender.node_id, to, message)
             return
         self._mark(to, type(message).__name__)
         self.step(node, Heard(fingerprint, message))

@@ -102,6 +102,8 @@ class SearchResponse:
     results: tuple[Memory, ...] = ()
     count: int = 0
     query: str = ""
+    left_out: int = 0
+    """Hits that were left out because the answer would have been larger than two mebibytes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,7 +51,7 @@ class Format(StrEnum):
     TEXT = "text"
     """Clean and not blank."""
     NAMESPACE = "namespace"
-    """One to eight segments joined by '/', none of them empty, '.' or '..'; no spaces, no
+    """One to eight segments joined by '/', none of them empty, '.', '..' or '*'; no spaces, no
     backslash.
     """
     AGENT_ID = "agent_id"

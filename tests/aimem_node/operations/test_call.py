@@ -16,7 +16,9 @@ def call(request_key: str, author: str = "user:ann") -> WriteCall:
     none: Any = None
     tx: Any = SimpleNamespace(request_key=request_key)
     view: Any = SimpleNamespace(state=lambda _record_id: None)
-    return WriteCall(author, author, 0, view, SeededChance(), none, none, none, none, tx=tx)
+    return WriteCall(
+        author, author, 0, view, SeededChance(), none, none, none, none, operator=False, tx=tx
+    )
 
 
 def test_the_same_request_key_names_the_same_new_records() -> None:

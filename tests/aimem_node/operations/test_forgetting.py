@@ -128,3 +128,21 @@ def test_a_history_of_large_versions_comes_in_pages_that_a_caller_can_take(node:
         if not cursor:
             break
     assert len(seen) == len(set(seen)) == 51
+
+
+def test_only_the_operator_erases_and_a_writer_may_still_forget(node: Harness) -> None:
+    from dataclasses import replace
+
+    from aimem_node.contract.calls import Channel
+    from aimem_node.contract.operations import Role
+    from aimem_node.rpc.access_edit import create_token
+
+    node.store("t", "apples")
+    token = create_token(str(node.data_dir), "ci", Role.WRITER)
+    node.clock.move(seconds=1)
+    writer = replace(node.me, channel=Channel.LOOPBACK, uid=None, bearer=token)
+    with pytest.raises(Failure) as caught:
+        node.call("Forget", writer, pattern="apples", erase=True)
+    assert (caught.value.code, caught.value.path) == (Code.PERMISSION_DENIED, "$.erase")
+    assert titles(node) == {"t"}
+    assert node.call("Forget", writer, pattern="apples")["archived"] is True

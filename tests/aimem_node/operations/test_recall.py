@@ -161,3 +161,17 @@ def test_one_memory_among_many_namespaces_is_found_even_by_frequent_words(node: 
     node.store("needle", "the meeting is on monday", namespace="small")
     answer = node.call("Recall", context="when is the meeting", namespace="small")
     assert titles(answer) == ["needle"]
+
+
+def test_an_answer_never_outgrows_what_a_stock_client_takes_and_says_what_it_left_out(
+    node: Harness,
+) -> None:
+    for n in range(50):
+        node.store(f"t{n}", f"zebra {n} " + "x" * 65_000)
+    found = node.call("Search", query="zebra", limit=100)
+    assert found["count"] + found["left_out"] == 50
+    assert 20 <= found["count"] < 50
+    recalled = node.call("Recall", context="zebra", limit=50)
+    assert recalled["count"] + recalled["left_out"] == 50
+    assert recalled["count"] < 50
+    assert node.call("SessionStart", limit=50)["count"] < 50

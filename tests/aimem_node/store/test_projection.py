@@ -88,3 +88,20 @@ def test_concurrent_recalls_move_time_forward_and_are_no_conflict(bench, pen, no
     row = bench.see(lambda view: view.memory("m1"))
     assert (row.accessed_us, row.expires_us, row.updated_us) == (now_us + 9,) * 3
     assert (row.access_count, row.conflicts) == (4, 0)
+
+
+def test_a_time_that_no_surface_could_show_reads_as_none() -> None:
+    from aimem_node.contract.times import show_time
+
+    for far in (253_402_300_800_000_000, -62_135_596_800_000_001, 1 << 80):
+        values = {"body": {}, "expires_at": far, "updated_at": far, "facts": {"created_at": far}}
+        row = memory_of(Display("r", "memory", values, life="live"), 1, 1, "x")
+        assert row is not None
+        assert row.expires_us is None
+        assert show_time(row.created_us)
+    last = 253_402_300_799_999_999
+    row = memory_of(
+        Display("r", "memory", {"body": {}, "expires_at": last}, life="live"), 1, 1, "x"
+    )
+    assert row is not None
+    assert show_time(row.expires_us).startswith("9999-12-31")

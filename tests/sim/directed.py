@@ -1,0 +1,282 @@
+"""Schedules that chance would need thousands of seeds to find, one function each.
+
+Each asserts on its own, beside the oracles that always watch. They are run as tests on the sound
+code, and against the mutant that each was written for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from aimem_sync.change import Change
+from aimem_sync.cursor import Cursor, Range
+from aimem_sync.dot import Origin
+from aimem_sync.effects import Answer, Heard, Install, Installed, Keep, Outcome, Send, Truncate
+from aimem_sync.messages import Accept, Append, AppendAck, Status
+from aimem_sync.op import Op
+from tests.sim.disk import Disk, Image
+from tests.sim.world import MS, SECOND, Node, World, node_name
+
+A, B, C, D = (node_name(i) for i in range(1, 5))
+
+
+def cluster(nodes: int = 3) -> World:
+    """A quiet cluster whose members have all heard of one another."""
+    world = World(7, nodes)
+    world.run(SECOND)
+    return world
+
+
+def cut(world: World, *pairs: tuple[str, str]) -> None:
+    """Block both directions between each pair."""
+    world.net.blocked.update(pairs)
+    world.net.blocked.update((b, a) for a, b in pairs)
+
+
+def until(world: World, happens: Callable[[], bool], within_us: int = 5 * SECOND) -> None:
+    """Go on in small steps until something has happened."""
+    end_us = world.now_us + within_us
+    while not happens():
+        assert world.now_us < end_us, "it never happened"
+        world.run(world.now_us + MS // 4)
+
+
+def put(world: World, name: str, record: str, value: str, **more: object) -> int:
+    return world.write(
+        name,
+        Change(record, "memory", set={"title": value}),
+        f"{name[-1]}{value}",
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def op_of(node: Node, seq: int, origin: Origin | None = None) -> Op:
+    return node.disk.read(Range(origin or node.disk.origin, seq, seq))[0]
+
+
+def level(world: World) -> None:
+    until(world, lambda: not world.oracles.level(), 12 * SECOND)
+    world.oracles.verdict()
+
+
+def a_snapshot_carries_what_it_knows_to_be_overwritten() -> None:
+    """C has the newer version and not the older one, which reaches the newcomer last."""
+    world = cluster()
+    a, b, c = (world.nodes[n] for n in (A, B, C))
+    cut(world, (A, C))
+    put(world, A, "r", "old")
+    until(world, lambda: b.disk.image.have().get(a.disk.origin) == 1)
+    put(world, B, "r", "new")
+    until(world, lambda: c.disk.image.have().get(b.disk.origin) == 1)
+    assert c.disk.image.have().get(a.disk.origin) == 0
+    fresh = Disk(Origin(D, "0" * 16), Image(history=[world.first]))
+    (done,) = fresh.do([Install(c.disk.snapshot(1))], 0)
+    assert isinstance(done, Installed)
+    fresh.do([Keep(1, (op_of(a, 1),))], 0)
+    assert fresh.image.digest() == b.disk.image.digest()
+
+
+def _diverged(world: World) -> tuple[Node, Node]:
+    """A holds an op of its own that B lacks, and B one that A lacks."""
+    a, b = world.nodes[A], world.nodes[B]
+    put(world, A, "r", "one")
+    until(world, lambda: b.disk.image.have().get(a.disk.origin) == 1)
+    cut(world, (A, B), (A, C))
+    put(world, A, "r", "two", allow_pending=True)
+    put(world, B, "s", "other")
+    until(world, lambda: a.disk.image.have().get(a.disk.origin) == 2)
+    until(world, lambda: b.disk.image.have().get(b.disk.origin) == 1)
+    return a, b
+
+
+def a_snapshot_leaves_own_ops_in_place() -> None:
+    world = cluster()
+    a, b = _diverged(world)
+    before = a.disk.image.have()
+    a.disk.do([Install(b.disk.snapshot(1))], 0)
+    world.oracles.fsynced(a, before)
+    assert a.disk.image.have() == before.merge(b.disk.image.have())
+    assert a.disk.image.digest() == world.oracles.reference(a.disk.image.have())
+
+
+def a_snapshot_that_would_lose_ops_is_refused() -> None:
+    world = cluster()
+    a, b = _diverged(world)
+    before = a.disk.image.have()
+    a.disk.do([Truncate(Cursor({a.disk.origin: 2}))], 0)
+    (done,) = a.disk.do([Install(b.disk.snapshot(1))], 0)
+    world.oracles.fsynced(a, before)
+    assert isinstance(done, Installed)
+    assert done.refused == (a.disk.origin,)
+
+
+def acks_die_with_the_incarnation_that_gave_them() -> None:
+    """B confirms, loses its disk, and says so; then C confirms. That is two disks, not three."""
+    world = cluster()
+    a, b, c = (world.nodes[n] for n in (A, B, C))
+    answers: list[Answer] = []
+    world.on_answer = lambda node, answer: answers.append(answer)
+    cut(world, (A, C), (B, C))
+    put(world, A, "r", "one", needed=3, wait_us=4 * SECOND, allow_pending=True)
+    origin = a.disk.origin
+    core = a.core
+    assert core is not None
+    until(world, lambda: core.links[B].held.get(origin) == 1)
+    world.net.blocked.add((A, B))
+    world.restore(B, Image(history=[world.first]))
+    world.start(B)
+    world.run(world.now_us + SECOND)  # B is heard of under its new incarnation
+    world.net.blocked.discard((A, C))
+    world.net.blocked.discard((C, A))
+    until(world, lambda: c.disk.image.have().get(origin) == 1)
+    assert b.disk.image.have().get(origin) == 0
+    world.run(world.now_us + 3 * SECOND)
+    assert [answer.outcome for answer in answers] == [Outcome.PENDING]
+
+
+def two_halves_decide_nothing() -> None:
+    world = cluster(4)
+    cut(world, (A, C), (A, D), (B, C), (B, D))
+    world.change(A, world.first.without(D))
+    world.change(C, world.first.without(A))
+    world.run(world.now_us + 5 * SECOND)
+    assert world.latest().epoch == 1
+
+
+def _half_decided(world: World) -> None:
+    """A has had "without C" accepted by B and knows it; nobody else knows that it was decided."""
+    cut(world, (A, C), (B, C))
+    world.change(A, world.first.without(C))
+    until(world, lambda: 2 in (votes := world.nodes[B].disk.votes) and bool(votes[2].accepted))
+    world.net.blocked.add((A, B))
+    until(world, lambda: world.nodes[A].disk.epoch() == 2)
+
+
+def what_may_be_decided_stays_decided() -> None:
+    """C, who was to be evicted, proposes something else to B: it must get what B has accepted."""
+    world = cluster()
+    _half_decided(world)
+    cut(world, (A, B), (A, C))
+    world.net.blocked -= {(B, C), (C, B)}
+    world.run(world.now_us + SECOND)
+    world.change(C, world.first.without(A))
+    until(world, lambda: world.nodes[C].disk.epoch() == 2)
+    assert world.latest() == world.first.without(C)
+    assert world.nodes[C].disk.image.history[-1] == world.first.without(C)
+
+
+def an_outbid_proposer_decides_nothing() -> None:
+    """A's late Accept reaches B, which has promised and accepted something higher since."""
+    world = cluster()
+    a, b, c = (world.nodes[n] for n in (A, B, C))
+    cut(world, (A, C), (B, C))
+    world.change(A, world.first.without(B))
+    until(world, lambda: 2 in b.disk.votes)
+    world.net.blocked.add((A, B))
+    core = a.core
+    assert core is not None
+    until(world, lambda: core.council.proposal is not None and bool(core.council.proposal.asked))
+    assert core.council.proposal is not None
+    late = Accept(2, core.council.proposal.ballot, world.first.without(B))
+    world.net.blocked -= {(B, C), (C, B)}
+    world.change(C, world.first.without(A))
+    until(world, lambda: bool(b.disk.votes[2].accepted))
+    world.net.blocked.add((C, B))
+    until(world, lambda: c.disk.epoch() == 2)
+    assert b.disk.epoch() == 1
+    world._deliver(a.fingerprint, B, b.boot, late)
+    world.run(world.now_us + 100 * MS)
+    assert a.disk.epoch() == 1
+
+
+def an_append_of_an_older_epoch_is_answered_with_the_newer() -> None:
+    world = cluster(4)
+    a, b = world.nodes[A], world.nodes[B]
+    cut(world, (A, B), (A, C), (A, D))
+    world.change(B, world.first.without(D))
+    until(world, lambda: b.disk.epoch() == 2)
+    world.run(world.now_us + SECOND)
+    put(world, A, "r", "stale", allow_pending=True)
+    until(world, lambda: a.disk.image.have().get(a.disk.origin) == 1)
+    assert b.core is not None
+    old = Append(1, (op_of(a, 1),), 0)
+    effects = b.core.step(world.now_us, Heard(a.fingerprint, old))
+    acks = [e.message for e in effects if isinstance(e, Send) and isinstance(e.message, AppendAck)]
+    assert [ack.status for ack in acks] == [Status.STALE_EPOCH]
+    assert acks[0].configs == (world.first.without(D),)
+    assert not any(isinstance(effect, Keep) for effect in effects)
+
+
+def an_old_image_under_its_old_name_is_found_out() -> None:
+    """Somebody has put an old disk back without our tools. Nothing was written on it yet."""
+    world = cluster()
+    a = world.nodes[A]
+    image = a.disk.image.copy()
+    put(world, A, "r", "one")
+    world.run(world.now_us + SECOND)
+    before = a.disk.origin
+    world.restore(A, image, renew=False)
+    world.start(A)
+    level(world)
+    assert a.disk.origin != before
+    assert world.notes["fenced"] == 1
+
+
+def a_fork_is_found_out_and_taken_in_by_nobody() -> None:
+    """The same, and it has written on: two ops have one name."""
+    world = cluster()
+    a, b = world.nodes[A], world.nodes[B]
+    image = a.disk.image.copy()
+    put(world, A, "r", "one")
+    world.run(world.now_us + SECOND)
+    world.restore(A, image, renew=False)
+    world.oracles.forgive_forks = True
+    cut(world, (A, B), (A, C))
+    world.start(A)
+    put(world, A, "r", "two", allow_pending=True)
+    put(world, A, "r", "three", allow_pending=True)
+    world.run(world.now_us + 100 * MS)
+    forked = a.disk.origin
+    world.net.heal()
+    level(world)
+    assert world.notes["fork"] >= 1
+    assert world.notes["fenced"] == 1
+    assert a.disk.origin != forked
+    assert b.disk.image.have().get(forked) == 1
+    assert all(op_of(node, 1, forked).chain == op_of(b, 1, forked).chain for node in (a, b))
+
+
+def a_write_commits_with_a_member_down_and_reaches_it_later() -> None:
+    world = cluster()
+    world.crash(C)
+    answers: list[Answer] = []
+    world.on_answer = lambda node, answer: answers.append(answer)
+    put(world, A, "r", "one")
+    until(world, lambda: bool(answers))
+    assert answers[0].outcome is Outcome.COMMITTED
+    assert answers[0].acked_by == (A, B)
+    world.start(C)
+    level(world)
+
+
+def relayed_ops_reach_whom_their_origin_cannot() -> None:
+    world = cluster()
+    cut(world, (A, C))
+    put(world, A, "r", "one")
+    until(world, lambda: world.nodes[C].disk.image.have().get(world.nodes[A].disk.origin) == 1)
+
+
+SCHEDULES = (
+    a_snapshot_carries_what_it_knows_to_be_overwritten,
+    a_snapshot_leaves_own_ops_in_place,
+    a_snapshot_that_would_lose_ops_is_refused,
+    acks_die_with_the_incarnation_that_gave_them,
+    two_halves_decide_nothing,
+    what_may_be_decided_stays_decided,
+    an_outbid_proposer_decides_nothing,
+    an_append_of_an_older_epoch_is_answered_with_the_newer,
+    an_old_image_under_its_old_name_is_found_out,
+    a_fork_is_found_out_and_taken_in_by_nobody,
+    a_write_commits_with_a_member_down_and_reaches_it_later,
+    relayed_ops_reach_whom_their_origin_cannot,
+)

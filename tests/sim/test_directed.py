@@ -1,0 +1,12 @@
+"""Each directed schedule, on the sound code."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.sim.directed import SCHEDULES
+
+
+@pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda schedule: schedule.__name__)
+def test_the_schedule_does_no_harm(schedule: Callable[[], None]) -> None:
+    schedule()
