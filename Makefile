@@ -13,13 +13,13 @@ READY := $(VENV)/.ready
 PYTHONS ?= python3.13 python3.12 python3.11 python3
 PY_MIN := 3.11
 
-# `make sim`: how many examples each property is given, and where the drawing starts.
+# `make sim` and `make properties`: how many runs or examples, and where the drawing starts.
 SEEDS ?= 500
 FIRST_SEED ?= 1
-# `make chaos-kill`, `make run` and `make bench` pass these on as they are.
+# `make chaos-kill`, `make run`, `make bench` and `make mutants` pass these on as they are.
 ARGS ?=
 
-.PHONY: help setup run demo test check sim bench docs contract chaos-kill clean
+.PHONY: help setup run demo test check sim sim-release mutants properties bench docs contract chaos-kill clean
 
 help: ## List the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -61,9 +61,19 @@ check: $(READY) ## What needs no running node: style, types, import directions, 
 	$(BIN)/python -m aimem_node.contract.make --check
 	$(BIN)/python -m pytest tests/test_tidy.py tests/test_requirements.py
 
-# The properties of the merge, the log and the cursor, with examples drawn from a seed. The
-# simulator of a whole cluster comes with replication and takes over this verb and its arguments.
-sim: $(READY) ## Try the pure core on many random histories (SEEDS=500 FIRST_SEED=1)
+# A cluster in virtual time: the core that the node runs, a bad network, bad disks, and oracles that
+# see everything. The same seed is the same run.
+sim: $(READY) ## Simulate a cluster under faults, one run for each seed (SEEDS=500 FIRST_SEED=1)
+	$(BIN)/python -m tests.sim.campaign --seeds $(SEEDS) --first $(FIRST_SEED) $(ARGS)
+
+sim-release: $(READY) ## The same for a release: 200,000 seeds; interrupted, it goes on where it was
+	$(BIN)/python -m tests.sim.campaign --seeds 200000 --first 1 --resume .bench/sim-release $(ARGS)
+
+mutants: $(READY) ## Break the protocol in every known way, and show what catches it
+	$(BIN)/python -m tests.sim.mutants $(ARGS)
+
+# The properties of the merge, the log and the cursor, with examples drawn from a seed.
+properties: $(READY) ## Try the laws of the pure core on many random histories (SEEDS=500 FIRST_SEED=1)
 	SEEDS=$(SEEDS) $(BIN)/python -m pytest tests/aimem_sync -n 2 -p tests.seeds \
 	  --hypothesis-profile=seeds --hypothesis-seed=$(FIRST_SEED)
 

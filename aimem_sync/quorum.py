@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from aimem_sync.dot import Dot
-from aimem_sync.effects import Answer, Outcome, WriteWanted
+from aimem_sync.effects import Answer, Outcome
+from aimem_sync.events import WriteWanted
 from aimem_sync.members import Config
 
 Holders: TypeAlias = Callable[[Dot], frozenset[str]]

@@ -8,7 +8,8 @@ from typing import TypeAlias
 
 from aimem_sync.cursor import Cursor, Range
 from aimem_sync.dot import Origin
-from aimem_sync.effects import Effect, ReadWanted, RefuseRead, ServeRead
+from aimem_sync.effects import Effect, RefuseRead, ServeRead
+from aimem_sync.events import ReadWanted
 from aimem_sync.tokens import Verdict
 
 Judge: TypeAlias = Callable[[Cursor], tuple[Verdict, tuple[Range, ...]]]

@@ -1,12 +1,14 @@
 """Many seeds, one after the other: `python -m tests.sim.campaign --seeds 2000 --first 1`.
 
 Each run has a safety phase, in which anything may go wrong, and a liveness phase: all is healed
-and the members must become level in bounded time. Exits with 1 if an invariant was violated.
+and the members must become level in bounded time. Exits with 1 if an invariant was violated, or
+if a thousand seeds have not entered the paths that they are there for.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from collections import Counter
@@ -25,13 +27,41 @@ LEVEL_WITHIN_US = 12 * SECOND
 """Virtual time from the heal to all members level (I16). Five is the aim; snapshots, elections and
 an operator's late wish may come one after the other."""
 
-RARE = (
-    "snapshot installed", "snapshot with own tail", "snapshot refused", "stale epoch", "gap",
-    "truncated", "collected", "pending", "not_written", "unknown", "read refused", "restored",
-    "wiped", "evict", "join", "not kept: disk full", "change lost", "a key that opens nothing",
-    "a beat of an earlier incarnation", "an ack of an earlier incarnation",
-)  # fmt: skip
-"""Paths that a tame nemesis would never enter. Counted, and bounded from below in the tests."""
+RARE = {
+    "snapshot installed": 40,
+    "snapshot with own tail": 5,
+    "snapshot overtaken": 0,
+    "snapshot refused": 0,
+    "stale epoch": 80,
+    "gap": 20,
+    "truncated": 4_000,
+    "collected": 10_000,
+    "pending": 5_000,
+    "not_written": 5_000,
+    "unknown": 700,
+    "read refused": 400,
+    "read lost": 1,
+    "restored": 60,
+    "wiped": 100,
+    "evict": 60,
+    "join": 80,
+    "not kept: disk full": 1_500,
+    "change lost": 700,
+    "a key that opens nothing": 3_000,
+    "a beat of an earlier incarnation": 1,
+    "an ack of an earlier incarnation": 3,
+    "fenced": 0,
+    "fork": 0,
+}
+"""Paths that a tame nemesis would never enter, with the least count in a thousand seeds. Those at
+0 are entered by directed schedules: no fault that the nemesis may do leads there."""
+
+
+def tame(notes: Counter[str], seeds: int) -> list[str]:
+    """The rare paths that so many seeds have entered too seldom. Only asked of a thousand."""
+    if seeds < 1_000:
+        return []
+    return [name for name, least in RARE.items() if notes[name] < least * seeds // 1_000]
 
 
 @dataclass
@@ -94,26 +124,52 @@ def several(seeds: list[int]) -> list[Run]:
     return [one(seed) for seed in seeds]
 
 
-def summary(runs: list[Run], seconds: float) -> str:
-    """The runs as a page."""
-    notes: Counter[str] = Counter()
-    for run in runs:
-        notes.update(run.notes)
-    bad = [run for run in runs if run.violation]
-    levels = sorted(run.level_us for run in runs if not run.violation) or [0]
-    ops = sum(run.ops for run in runs)
-    lines = [
-        f"runs {len(runs)}   ops {ops}   committed {notes['committed']}"
-        f"   reads {sum(r.reads for r in runs)}   {len(runs) / seconds:.1f} runs/s",
-        f"level after the heal: median {levels[len(levels) // 2] / 1e6:.1f} s,"
-        f" p95 {levels[len(levels) * 95 // 100] / 1e6:.1f} s, last {levels[-1] / 1e6:.1f} s",
-        f"messages per op {notes['messages'] / max(1, ops):.1f}",
-        "rare paths:",
-        *(f"  {name:36} {notes[name]:8}" for name in RARE),
-        f"violations {len(bad)}",
-        *(f"  seed {run.seed}: {run.violation}" for run in bad[:20]),
-    ]
-    return "\n".join(lines)
+@dataclass
+class Total:
+    """What came of all seeds so far."""
+
+    runs: int = 0
+    ops: int = 0
+    reads: int = 0
+    notes: Counter[str] = field(default_factory=Counter)
+    levels_us: list[int] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
+
+    def add(self, run: Run) -> None:
+        self.runs += 1
+        self.ops += run.ops
+        self.reads += run.reads
+        self.notes.update(run.notes)
+        if run.violation:
+            self.violations.append(f"seed {run.seed}: {run.violation}")
+        else:
+            self.levels_us.append(run.level_us)
+
+    def page(self, seconds: float) -> str:
+        """The total, to be read."""
+        notes, levels = self.notes, sorted(self.levels_us) or [0]
+        lines = [
+            f"runs {self.runs}   ops {self.ops}   committed {notes['committed']}"
+            f"   reads {self.reads}   {self.runs / seconds:.1f} runs/s",
+            f"level after the heal: median {levels[len(levels) // 2] / 1e6:.1f} s,"
+            f" p95 {levels[len(levels) * 95 // 100] / 1e6:.1f} s, last {levels[-1] / 1e6:.1f} s",
+            f"messages per op {notes['messages'] / max(1, self.ops):.1f}",
+            "rare paths:",
+            *(f"  {name:36} {notes[name]:8}" for name in RARE),
+            *(f"too seldom: {name}" for name in tame(notes, self.runs)),
+            f"violations {len(self.violations)}",
+            *(f"  {words}" for words in self.violations[:20]),
+        ]
+        return "\n".join(lines)
+
+
+def go_on(resume: Path | None, first: int) -> tuple[int, list[str]]:
+    """Where an interrupted campaign was: the next seed, and the violations found before."""
+    if resume is None or not resume.exists():
+        return first, []
+    kept = json.loads(resume.read_text(encoding="utf-8"))
+    print(f"going on from seed {kept['next']}")
+    return max(first, kept["next"]), kept["violations"]
 
 
 def main() -> int:
@@ -123,25 +179,25 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--resume", type=Path, help="remember here which seeds are done")
     asked = parser.parse_args()
-    first, last = asked.first, asked.first + asked.seeds
-    if asked.resume is not None and asked.resume.exists():
-        first = max(first, int(asked.resume.read_text(encoding="utf-8")))
-        print(f"going on from seed {first}")
+    last = asked.first + asked.seeds
+    first, before = go_on(asked.resume, asked.first)
     began = time.monotonic()
-    runs: list[Run] = []
+    total = Total(violations=before)
     with ProcessPoolExecutor(asked.jobs) as pool:
         for start in range(first, last, 400):
             seeds = list(range(start, min(last, start + 400)))
             parts = [seeds[i : i + 20] for i in range(0, len(seeds), 20)]
             for part in pool.map(several, parts):
-                runs += part
+                for run in part:
+                    total.add(run)
             if asked.resume is not None:
-                asked.resume.write_text(str(seeds[-1] + 1), encoding="utf-8")
-            bad = sum(1 for run in runs if run.violation)
+                asked.resume.parent.mkdir(exist_ok=True)
+                kept = {"next": seeds[-1] + 1, "violations": total.violations}
+                asked.resume.write_text(json.dumps(kept), encoding="utf-8")
             if asked.seeds > 400:
-                print(f"seed {seeds[-1]}: {bad} violations", flush=True)
-    print(summary(runs, time.monotonic() - began))
-    return 1 if any(run.violation for run in runs) else 0
+                print(f"seed {seeds[-1]}: {len(total.violations)} violations", flush=True)
+    print(total.page(time.monotonic() - began))
+    return 1 if total.violations or tame(total.notes, total.runs) else 0
 
 
 if __name__ == "__main__":

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from aimem_sync.change import Change
 from aimem_sync.cursor import Cursor, Range
 from aimem_sync.dot import Origin
-from aimem_sync.effects import Answer, Heard, Install, Installed, Keep, Outcome, Send, Truncate
-from aimem_sync.messages import Accept, Append, AppendAck, Status
+from aimem_sync.effects import Answer, Install, Keep, Note, Outcome, Send, Truncate
+from aimem_sync.events import Heard, Installed
+from aimem_sync.messages import Accept, Append, AppendAck, Pull, SnapshotWanted, Status
 from aimem_sync.op import Op
 from tests.sim.disk import Disk, Image
 from tests.sim.world import MS, SECOND, Node, World, node_name
@@ -207,6 +208,58 @@ def an_append_of_an_older_epoch_is_answered_with_the_newer() -> None:
     assert not any(isinstance(effect, Keep) for effect in effects)
 
 
+def an_append_that_leaves_a_gap_is_not_taken_in() -> None:
+    world = cluster()
+    a, c = world.nodes[A], world.nodes[C]
+    cut(world, (C, A), (C, B))
+    put(world, A, "r", "one")
+    put(world, A, "r", "two")
+    until(world, lambda: a.disk.image.have().get(a.disk.origin) == 2)
+    assert c.core is not None
+    second = Append(1, (op_of(a, 2),), 0)
+    effects = c.core.step(world.now_us, Heard(a.fingerprint, second))
+    assert not any(isinstance(effect, Keep) for effect in effects)
+    acks = [e.message for e in effects if isinstance(e, Send) and isinstance(e.message, AppendAck)]
+    assert [(ack.status, ack.durable_seq) for ack in acks] == [(Status.GAP, 0)]
+    world.net.heal()
+    level(world)
+
+
+def an_evicted_node_is_neither_heard_nor_answered() -> None:
+    """D writes on, not knowing that it was evicted, and asks for what it has missed."""
+    world = cluster(4)
+    b, d = world.nodes[B], world.nodes[D]
+    cut(world, (D, A), (D, B), (D, C))
+    world.change(A, world.first.without(D))
+    until(world, lambda: all(world.nodes[n].disk.epoch() == 2 for n in (A, B, C)))
+    world.run(world.now_us + 100 * MS)
+    put(world, D, "r", "late", allow_pending=True)
+    until(world, lambda: d.disk.image.have().get(d.disk.origin) == 1)
+    assert b.core is not None
+    late = Append(2, (op_of(d, 1),), 0)
+    for message in (late, Pull(1, (b.disk.origin,), Cursor(), 256), SnapshotWanted(2)):
+        effects = b.core.step(world.now_us, Heard(d.fingerprint, message))
+        assert [type(effect) for effect in effects] == [Note]
+    world.net.heal()
+    world.run(world.now_us + 3 * SECOND)
+    assert all(world.nodes[n].disk.image.have().get(d.disk.origin) == 0 for n in (A, B, C))
+
+
+def ops_of_an_evicted_node_come_from_members() -> None:
+    """B alone has taken in D's last op when D is evicted: A and C get it from B."""
+    world = cluster(4)
+    d = world.nodes[D]
+    cut(world, (D, A), (D, C), (B, A), (B, C))
+    put(world, D, "r", "last", allow_pending=True)
+    until(world, lambda: world.nodes[B].disk.image.have().get(d.disk.origin) == 1)
+    cut(world, (D, B))
+    world.net.blocked -= {(A, B), (B, A), (B, C), (C, B)}
+    world.change(A, world.first.without(D))
+    level(world)
+    assert world.latest().epoch == 2
+    assert world.nodes[C].disk.image.have().get(d.disk.origin) == 1
+
+
 def an_old_image_under_its_old_name_is_found_out() -> None:
     """Somebody has put an old disk back without our tools. Nothing was written on it yet."""
     world = cluster()
@@ -275,6 +328,9 @@ SCHEDULES = (
     what_may_be_decided_stays_decided,
     an_outbid_proposer_decides_nothing,
     an_append_of_an_older_epoch_is_answered_with_the_newer,
+    an_append_that_leaves_a_gap_is_not_taken_in,
+    an_evicted_node_is_neither_heard_nor_answered,
+    ops_of_an_evicted_node_come_from_members,
     an_old_image_under_its_old_name_is_found_out,
     a_fork_is_found_out_and_taken_in_by_nobody,
     a_write_commits_with_a_member_down_and_reaches_it_later,

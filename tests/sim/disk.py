@@ -14,23 +14,8 @@ from aimem_sync.change import Change, body_for
 from aimem_sync.cursor import Cursor, Range
 from aimem_sync.digest import record_hash
 from aimem_sync.dot import Dot, Origin
-from aimem_sync.effects import (
-    Collect,
-    Effect,
-    Event,
-    Install,
-    Installed,
-    Keep,
-    KeepConfig,
-    KeepVote,
-    Kept,
-    NotKept,
-    NotWritten,
-    Truncate,
-    Truncated,
-    Vote,
-    Wrote,
-)
+from aimem_sync.effects import Collect, Effect, Install, Keep, KeepConfig, KeepVote, Truncate, Vote
+from aimem_sync.events import Event, Installed, Kept, NotKept, NotWritten, Truncated, Wrote
 from aimem_sync.lamport import next_lamport, witness
 from aimem_sync.log import Head, append
 from aimem_sync.members import Config

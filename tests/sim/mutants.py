@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from unittest.mock import patch
 
-from aimem_sync import catchup, dataplane, decree, intake, links, members, quorum
+from aimem_sync import catchup, dataplane, decree, hearing, intake, links, members, quorum
 from aimem_sync.cursor import Cursor
 from aimem_sync.dot import Dot
 from aimem_sync.effects import Answer, Outcome, SendPage, Vote
@@ -40,8 +40,6 @@ class Mutant:
     seeds: int = 40
     "Within so many seeds it must be caught, unless a directed schedule does it."
     schedule: Callable[[], None] | None = None
-    quick: bool = True
-    "Run with every commit; the others by `make mutants`."
 
     @contextmanager
     def active(self) -> Iterator[None]:
@@ -306,7 +304,12 @@ MUTANTS = (
     ),
     Mutant("commit on timeout", ((quorum.Quorum, "_late", late_is_committed),)),
     Mutant("fail on timeout", ((quorum.Quorum, "_late", late_is_failed),)),
-    Mutant("accept gaps", ((intake.Intake, "_next", gaps_welcome), _UNCHECKED)),
+    Mutant(
+        "accept gaps",
+        ((intake.Intake, "_next", gaps_welcome), _UNCHECKED),
+        schedule=directed.an_append_that_leaves_a_gap_is_not_taken_in,
+        seeds=400,
+    ),
     Mutant("no duplicate check", ((intake.Intake, "_next", duplicates_welcome), _UNCHECKED)),
     Mutant(
         "Lamport as cursor",
@@ -317,7 +320,7 @@ MUTANTS = (
         ),
     ),
     Mutant("truncate unstable log", ((dataplane, "truncation", truncate_anything),)),
-    Mutant("skip truncated range", ((dataplane, "serve", serve_from_floor),), seeds=400),
+    Mutant("skip truncated range", ((hearing, "serve", serve_from_floor),), seeds=400),
     Mutant("restart forgets Lamport", ((world.World, "start", start_without_lamport),)),
     Mutant("Lamport not merged", ((disks.Image, "witness", witness_own_only),)),
     Mutant("untag by value", ((disks.Image, "fold", untag_by_value),)),
@@ -364,6 +367,7 @@ MUTANTS = (
             (dataplane.DataPlane, "_sender", listen_to_all),
             (dataplane.DataPlane, "_meet", drop_no_link),
         ),
+        schedule=directed.an_evicted_node_is_neither_heard_nor_answered,
         seeds=200,
     ),
     Mutant(
@@ -397,7 +401,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--first", type=int, default=1)
     parser.add_argument("--only", default="")
-    parser.add_argument("--all-seeds", type=int, default=0, help="do not stop at the first kill")
+    parser.add_argument(
+        "--all-seeds", type=int, default=0, help="run so many seeds of each, and count all kills"
+    )
     asked = parser.parse_args()
     survived = 0
     print(f"{'mutant':30} {'kills/runs':>12}  what caught it")

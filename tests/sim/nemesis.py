@@ -97,7 +97,9 @@ class Nemesis:
         net = self.world.net
         net.loss = self.rng.choice((0.0, 0.02, 0.1, 0.3))
         net.twice = self.rng.choice((0.0, 0.05, 0.2))
-        net.latency_us = self.rng.choice(((MS, 8 * MS), (MS, 120 * MS), (20 * MS, 60 * MS)))
+        net.latency_us = self.rng.choice(
+            ((MS, 8 * MS), (MS, 120 * MS), (20 * MS, 60 * MS), (5 * MS, 1_500 * MS))
+        )
 
     def slow_disk(self) -> None:
         node = self.world.nodes[self._any()]

@@ -13,7 +13,8 @@ from aimem_sync.cursor import Cursor
 from aimem_sync.digest import record_hash
 from aimem_sync.dot import Dot, Origin
 from aimem_sync.edit import Edit
-from aimem_sync.effects import Answer, Effect, Heard, Keep, Outcome, Send, Truncate
+from aimem_sync.effects import Answer, Effect, Keep, Outcome, Send, Truncate
+from aimem_sync.events import Heard
 from aimem_sync.members import Config, why_not_next
 from aimem_sync.merge import join
 from aimem_sync.messages import Append, AppendAck, Beat, Message

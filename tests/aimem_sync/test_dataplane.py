@@ -1,0 +1,135 @@
+"""A node alone with its clock: writes, beats, deadlines, and what it forgets."""
+
+from __future__ import annotations
+
+from aimem_sync.cursor import Cursor
+from aimem_sync.dataplane import FORGET_US, DataPlane
+from aimem_sync.dot import Dot
+from aimem_sync.effects import (
+    Answer,
+    Changed,
+    Collect,
+    Fence,
+    Outcome,
+    RefuseRead,
+    Send,
+    SendAppend,
+    ServeRead,
+    Stamp,
+    Truncate,
+)
+from aimem_sync.events import (
+    ChangeWanted,
+    Disconnected,
+    NotWritten,
+    ReadWanted,
+    Tick,
+    WriteWanted,
+    Wrote,
+)
+from aimem_sync.log import Head
+from aimem_sync.messages import AppendAck, Beat, Pull
+from tests.aimem_sync.cluster import ABC, AT_A, AT_B, A, B, C, D, beat, core, key, of, ops, tell
+
+
+def wrote(plane: DataPlane, now_us: int = 0, request: int = 1, seq: int = 1) -> list:  # type: ignore[type-arg]
+    op = ops(AT_A, seq)[-1]
+    return plane.step(now_us, Wrote(request, op.dot, Head(op.seq, op.chain)))
+
+
+def test_a_write_is_stamped_sent_to_all_and_committed_by_the_first_two() -> None:
+    plane = core()
+    tell(plane, B, beat())
+    tell(plane, C, beat(incarnation="8" * 16))
+    assert of(Stamp, plane.step(1, WriteWanted(1, 1_000))) == [Stamp(1)]
+    sent = of(SendAppend, wrote(plane, 2))
+    assert {append.to for append in sent} == {B, C}
+    effects = tell(plane, B, AppendAck(AT_B.incarnation, AT_A, 1, 1), 3)
+    assert of(Answer, effects) == [Answer(1, Outcome.COMMITTED, (A, B), 2)]
+    assert of(Answer, tell(plane, C, AppendAck("8" * 16, AT_A, 1, 1), 4)) == []
+
+
+def test_a_write_without_enough_members_in_reach_is_refused_and_never_stamped() -> None:
+    effects = core().step(0, WriteWanted(1, 1_000))
+    assert [type(effect) for effect in effects] == [Answer]
+    assert effects[0].outcome is Outcome.NOT_WRITTEN  # type: ignore[union-attr]
+
+
+def test_the_deadline_asks_for_a_wake_up_and_leaves_the_write_pending() -> None:
+    plane = core()
+    plane.step(0, WriteWanted(1, 1_000, allow_pending=True))
+    wrote(plane)
+    assert plane.wake_at_us() == 1_000
+    (answer,) = of(Answer, plane.step(1_000, Tick(0)))
+    assert (answer.outcome, answer.acked_by) == (Outcome.PENDING, (A,))
+    assert plane.wake_at_us() is None
+
+
+def test_a_retry_of_a_known_op_is_answered_without_a_second_stamp() -> None:
+    plane = core(ABC, ops(AT_A, 1))
+    tell(plane, B, beat(ops(AT_A, 1)))
+    effects = plane.step(1, WriteWanted(2, 1_000, known=Dot(AT_A, 1)))
+    assert of(Stamp, effects) == []
+    assert of(Answer, effects)[0].outcome is Outcome.COMMITTED
+
+
+def test_a_write_the_disk_refused_is_not_written() -> None:
+    plane = core()
+    plane.step(0, WriteWanted(1, 1_000, allow_pending=True))
+    (answer,) = of(Answer, plane.step(1, NotWritten(1, "disk full")))
+    assert (answer.outcome, answer.reason) == (Outcome.NOT_WRITTEN, "disk full")
+
+
+def test_every_member_gets_a_beat_twice_a_second() -> None:
+    plane = core(ABC, ops(AT_A, 1))
+    for now_us, beats in ((0, 2), (100_000, 0), (500_000, 2)):
+        sent = [s for s in of(Send, plane.step(now_us, Tick(7))) if isinstance(s.message, Beat)]
+        assert len(sent) == beats
+        assert all(s.message.heads[AT_A].seq == 1 for s in sent)
+
+
+def test_a_read_is_served_or_fetched_or_refused_in_time() -> None:
+    plane = core()
+    tell(plane, B, beat(ops(AT_B, 1)))
+    assert of(ServeRead, plane.step(1, ReadWanted(1, Cursor(), 100))) == [ServeRead(1)]
+    effects = plane.step(2, ReadWanted(2, Cursor({AT_B: 1}), 100))
+    assert [type(sent.message) for sent in of(Send, effects)] == [Pull]
+    assert plane.wake_at_us() == 100
+    assert of(RefuseRead, plane.step(100, Tick(0)))[0].read == 2
+
+
+def test_nothing_is_forgotten_while_one_member_is_silent() -> None:
+    plane = core(ABC, ops(AT_A, 9))
+    plane.retained_ops = 2
+    tell(plane, B, beat(ops(AT_A, 9)), FORGET_US)
+    assert not of(Truncate, plane.step(FORGET_US, Tick(0)))
+    tell(plane, C, beat(ops(AT_A, 5), incarnation="8" * 16), FORGET_US)
+    effects = plane.step(2 * FORGET_US, Tick(0))
+    assert of(Truncate, effects) == [Truncate(Cursor({AT_A: 5}))]
+    assert of(Collect, effects) == [Collect(Cursor({AT_A: 5}))]
+
+
+def test_a_learner_that_lags_is_not_made_a_voter() -> None:
+    with_learner = ABC.with_learner(D, key(D))
+    plane = core(with_learner, ops(AT_A, 3))
+    (told,) = of(Changed, plane.step(0, ChangeWanted(1, with_learner.with_voter(D))))
+    assert (told.won, told.reason) == (False, f"{D} still lacks 1 ops")
+    tell(plane, D, beat(ops(AT_A, 1)))
+    (told,) = of(Changed, plane.step(0, ChangeWanted(2, with_learner.with_voter(D))))
+    assert told.reason == f"{D} still lacks 2 ops"
+    tell(plane, D, beat(ops(AT_A, 3)))
+    assert of(Changed, plane.step(0, ChangeWanted(3, with_learner.with_voter(D)))) == []
+
+
+def test_a_broken_connection_lets_the_next_append_out_at_once() -> None:
+    plane = core(ABC, ops(AT_A, 1))
+    assert len(of(SendAppend, tell(plane, B, beat()))) == 1
+    assert of(SendAppend, plane.step(1, Tick(0))) == []
+    assert len(of(SendAppend, plane.step(2, Disconnected(B)))) == 1
+
+
+def test_a_fenced_node_does_nothing_any_more() -> None:
+    plane = core()
+    assert [type(e) for e in tell(plane, B, beat(ops(AT_A, 1)))] == [Fence]
+    assert plane.step(1, Tick(0)) == []
+    assert plane.step(1, WriteWanted(1, 5)) == []

@@ -1,0 +1,81 @@
+"""A write has three outcomes, one deadline, and is held by voters, each counted once."""
+
+from __future__ import annotations
+
+from aimem_sync.dot import Dot
+from aimem_sync.effects import Answer, Outcome
+from aimem_sync.events import WriteWanted
+from aimem_sync.members import Config
+from aimem_sync.quorum import Quorum, acks_in, commit_seq
+from tests.aimem_sync.cluster import ABC, AT_A, A, B, C, D, key
+
+DOT = Dot(AT_A, 1)
+
+
+def opened(config: Config = ABC, **more: int) -> Quorum:
+    quorum = Quorum()
+    assert quorum.admit(WriteWanted(1, 1_000, **more), config, {A, B, C}) is None
+    quorum.wrote(1, DOT)
+    return quorum
+
+
+def settle(quorum: Quorum, now_us: int, *holders: str) -> list[Outcome]:
+    return [answer.outcome for answer in quorum.settle(now_us, lambda dot: frozenset(holders))]
+
+
+def test_enough_voters_commit_a_write_and_it_is_answered_once() -> None:
+    quorum = opened()
+    assert settle(quorum, 1, A) == []
+    (answer,) = quorum.settle(2, lambda dot: frozenset({A, B}))
+    assert answer == Answer(1, Outcome.COMMITTED, (A, B), 2)
+    assert settle(quorum, 3, A, B, C) == []
+
+
+def test_an_ack_one_millisecond_before_the_deadline_counts_and_one_at_it_does_not() -> None:
+    assert settle(opened(), 999, A, B) == [Outcome.COMMITTED]
+    assert settle(opened(), 1_000, A, B) == [Outcome.PENDING]
+
+
+def test_a_write_that_is_not_on_disk_yet_has_no_fate() -> None:
+    quorum = Quorum()
+    quorum.admit(WriteWanted(1, 1_000), ABC, {A, B})
+    assert settle(quorum, 5_000, A) == []
+    assert quorum.refused(1, "full") == Answer(1, Outcome.NOT_WRITTEN, reason="full")
+    assert quorum.refused(1, "full") is None
+
+
+def test_too_few_in_reach_is_told_before_anything_is_logged() -> None:
+    quorum = Quorum()
+    answer = quorum.admit(WriteWanted(1, 1_000), ABC, {A})
+    assert answer is not None
+    assert (answer.outcome, answer.reason) == (
+        Outcome.NOT_WRITTEN,
+        "1 of 2 voters are in reach",
+    )
+    assert quorum.admit(WriteWanted(2, 1_000, allow_pending=True), ABC, {A}) is None
+    assert quorum.admit(WriteWanted(3, 1_000, known=DOT), ABC, {A}) is None
+    assert quorum.admit(WriteWanted(4, 1_000, 4), ABC, {A, B, C}) is not None
+
+
+def test_learners_and_strangers_count_for_nothing() -> None:
+    config = ABC.with_learner(D, key(D))
+    assert acks_in(config, [A, A, D, "stranger"]) == {A}
+
+
+def test_a_write_that_spans_a_change_must_be_held_in_both_epochs() -> None:
+    quorum = opened(needed=2)
+    quorum.meet(ABC.without(C))
+    assert settle(quorum, 1, A, C) == []
+    assert settle(quorum, 2, A, B, C) == [Outcome.COMMITTED]
+
+
+def test_the_next_deadline_is_the_earliest() -> None:
+    quorum = opened()
+    quorum.admit(WriteWanted(2, 500), ABC, {A, B})
+    assert quorum.next_deadline_us() == 500
+    assert Quorum().next_deadline_us() is None
+
+
+def test_a_log_is_committed_as_far_as_a_majority_holds_it() -> None:
+    assert commit_seq(ABC, [(A, 9), (B, 5), (C, 2)]) == 5
+    assert commit_seq(ABC, [(A, 9), (D, 9)]) == 0
