@@ -17,4 +17,16 @@ display    state to the one thing a reader sees
 digest     state to a sum two replicas can compare
 limits     every bound, with its reason
 faults     every way a peer can be wrong, with what to do next
+
+A member of a cluster is a function of what happens to it:
+
+dataplane  step(now_us, event) -> effects: brings the rest together
+events     what happens to it            effects    what it wants done
+hearing    what follows from messages    knowledge  what it knows
+messages   what members say              links      what is known of one of them
+intake     take in logs: staged, durable quorum     count who holds a write
+catchup    whom to ask for what          snapshot   when one may replace the state
+stable     what may be forgotten         tokens     what a session has seen
+reads      reads that wait for it        members    who belongs, by epoch
+decree     agree on the next epoch
 """
