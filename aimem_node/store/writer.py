@@ -36,7 +36,7 @@ whoever asked has stopped waiting for it."""
 GROUP_JOBS_MAX: Final = 256
 GROUP_CHANGES_MAX: Final = 4_000
 """Rows changed in one group, about 400 ops: a bulk store is a group of its own."""
-IDLE_S: Final = 0.05
+IDLE_S: Final = 0.015
 """Without work for this long, the writer tidies up: it merges what was added to the index,
 checkpoints, and scrubs after a purge."""
 SCRUB_PAGES: Final = 200
@@ -46,8 +46,9 @@ MERGE_PAGES: Final = 64
 part to the index, and a search reads all parts."""
 CHECKPOINT_IDLE_PAGES: Final = 256
 """1 MiB. A shorter WAL is left alone until the file is closed."""
-CHECKPOINT_BUSY_PAGES: Final = 4_096
-"""16 MiB. A longer WAL is moved even while work waits: readers slow down with its length."""
+CHECKPOINT_BUSY_PAGES: Final = 1_024
+"""4 MiB. A longer WAL is moved even while work waits: readers slow down with its length, and work
+that waits for a longer one waits 10 ms and more."""
 EMPTYING_RETRY_S: Final = 1.0
 """How long a reader that keeps erased words in the WAL is left alone before the next try."""
 DISK_FULL_BYTES: Final = 1 << 20
