@@ -78,7 +78,7 @@ class SearchResult:
 
 
 @dataclass(frozen=True, slots=True)
-class _Term:
+class Term:
     word: str
     rows: int
     "How many live memories hold it."
@@ -97,7 +97,7 @@ def search(
     assert wanted.life == "live", "only live memories are indexed"
     words = words_of(text)
     telling = [word for word in words if word not in STOP_WORDS] or words
-    terms = _look_up(connection, telling[:TERMS_MAX])
+    terms = look_up(connection, telling[:TERMS_MAX])
     known = sorted((term for term in terms if term.rows), key=lambda term: term.rows)
     if not known or limit < 1 or (mode == "all" and len(known) < len(terms)):
         dropped = tuple(term.word for term in terms if not term.rows)
@@ -117,7 +117,7 @@ class _Plan:
     """One search under way. Passes give rows of candidates; `ranked` has the last word."""
 
     def __init__(
-        self, connection: apsw.Connection, known: list[_Term], wanted: Filter, limit: int
+        self, connection: apsw.Connection, known: list[Term], wanted: Filter, limit: int
     ) -> None:
         self._connection = connection
         self._known = known
@@ -126,7 +126,7 @@ class _Plan:
         self._narrows = _narrows(wanted)
         self._limit = limit
 
-    def holding_any(self) -> tuple[list[int], list[_Term]]:
+    def holding_any(self) -> tuple[list[int], list[Term]]:
         """Rows that hold some of the words, and the words searched for."""
         kept = _rarest(self._known)
         if not kept:
@@ -141,7 +141,7 @@ class _Plan:
         more = self._narrow("OR") if self._narrows else self._newest("OR")
         return list(dict.fromkeys([*pool, *more])), self._known
 
-    def holding_all(self) -> tuple[list[int], list[_Term]]:
+    def holding_all(self) -> tuple[list[int], list[Term]]:
         """Rows that hold all words, and the words searched for."""
         if sum(term.rows for term in self._known) <= SCORED_ROWS_MAX:
             return self._scored(self._known, "AND", self._limit), self._known
@@ -163,7 +163,7 @@ class _Plan:
             Hit(rid, record_id, score, self._held(bits)) for rid, record_id, score, bits in rows
         ]
 
-    def _common_words(self) -> tuple[list[int], list[_Term]]:
+    def _common_words(self) -> tuple[list[int], list[Term]]:
         if self._narrows:
             return self._narrow("OR"), self._known
         both = self._newest("AND")
@@ -171,7 +171,7 @@ class _Plan:
             return both, self._known
         return list(dict.fromkeys([*both, *self._newest("OR")])), self._known
 
-    def _scored(self, terms: list[_Term], joint: str, limit: int) -> list[int]:
+    def _scored(self, terms: list[Term], joint: str, limit: int) -> list[int]:
         """The best of all rows that match."""
         if sum(term.rows for term in terms) <= FEW_ROWS and terms == self._known:
             return self._newest(joint)
@@ -248,15 +248,15 @@ class _Plan:
         return tuple(term.word for at, term in enumerate(self._known) if bits >> at & 1)
 
 
-def _look_up(connection: apsw.Connection, words: list[str]) -> list[_Term]:
+def look_up(connection: apsw.Connection, words: list[str]) -> list[Term]:
     """How many rows hold each word, words with the same stem once."""
     tokenizer = connection.fts5_tokenizer(*_TOKENIZER)
-    terms: dict[tuple[str, ...], _Term] = {}
+    terms: dict[tuple[str, ...], Term] = {}
     for word in words:
         tokens = tokenizer(word.encode(), apsw.FTS5_TOKENIZE_QUERY, None, include_offsets=False)
         stems = tuple(str(token[0]) for token in tokens)
         if stems and stems not in terms:
-            terms[stems] = _Term(word, min(_rows_holding(connection, stem) for stem in stems))
+            terms[stems] = Term(word, min(_rows_holding(connection, stem) for stem in stems))
     return list(terms.values())
 
 
@@ -264,8 +264,8 @@ def _rows_holding(connection: apsw.Connection, stem: str) -> int:
     return connection.execute("SELECT doc FROM memory_word WHERE term = ?", (stem,)).get or 0
 
 
-def _rarest(known: list[_Term]) -> list[_Term]:
-    kept: list[_Term] = []
+def _rarest(known: list[Term]) -> list[Term]:
+    kept: list[Term] = []
     rows = 0
     for term in known:
         rows += term.rows
