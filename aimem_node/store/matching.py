@@ -14,8 +14,8 @@ from aimem_node.store.fulltext import Term, look_up
 from aimem_node.store.listing import Filter, conditions
 from aimem_node.store.words import STOP_WORDS, quoted, words_of
 
-_TITLE_WORDS_MAX: Final = 8
-SIMILAR_ROWS_MAX: Final = 500
+_TITLE_WORDS_MAX: Final = 4
+SIMILAR_ROWS_MAX: Final = 200
 """Titles looked at for one that is alike, 1 to 2 us each."""
 
 
