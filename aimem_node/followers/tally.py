@@ -25,6 +25,8 @@ FLUSH_MEMORIES_MAX = 2
 FLUSH_PAUSE_S = 0.02
 """Between two such writes: a long flush is a trickle of a hundred memories a second, and leaves
 the writer idle long enough to tidy up in between."""
+GIVE_WAY_S = 0.1
+"""A longer pause while callers write: they wait for an answer, and the count waits for nobody."""
 PENDING_MAX = 5_000
 """Touched memories that are kept waiting; beyond this a flush starts at once."""
 
@@ -90,7 +92,10 @@ class Tally:
         flushed = 0
         while self._pending:
             flushed += await asyncio.shield(self._flush_in_turn())
+            asked = self._replica.asked
             await asyncio.sleep(pause_s)
+            if pause_s and self._replica.asked != asked:
+                await asyncio.sleep(GIVE_WAY_S)
         return flushed
 
     async def _flush_in_turn(self) -> int:

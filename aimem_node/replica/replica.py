@@ -111,6 +111,8 @@ class Replica:
         self.identity = identity
         self.clock = clock
         self.origin = origin
+        self.asked = 0
+        """How many writes have been asked for since the start. Who can wait watches it."""
 
     @classmethod
     async def start(
@@ -150,6 +152,7 @@ class Replica:
         request key was used for another request, STORAGE when the disk could not keep it.
         """
 
+        self.asked += 1
         erased: list[str] = []
 
         def job(session: WriteSession) -> Written[R]:
