@@ -23,9 +23,9 @@ from aimem_node.store.words import STOP_WORDS, quoted, words_of
 Mode: TypeAlias = Literal["any", "all"]
 """any: a memory may hold some of the words. all: it must hold all but the stop-words."""
 
-SCORED_ROWS_MAX: Final = 8_000
+SCORED_ROWS_MAX: Final = 6_000
 """Rows that the words searched for may stand in, all words added up. Ranking costs about 0.8 us
-a row and looking at its memory as much again, so this is about 13 ms at worst."""
+a row and looking at its memory as much again, so this is about 10 ms at worst."""
 TERMS_MAX: Final = 48
 """Words looked up in the index, 0.03 to 0.07 ms each. Each has a bit in a 64-bit integer."""
 FEW_ROWS: Final = 300

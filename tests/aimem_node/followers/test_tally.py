@@ -27,6 +27,7 @@ class Log:
     def __init__(self) -> None:
         self.told: dict[str, int] = {}
         self.writes = 0
+        self.asked = 0
         self.failure: BaseException | None = None
         self.begun = asyncio.Event()
         self.kept = asyncio.Event()
