@@ -10,11 +10,10 @@ from typing import Any, Final
 
 import apsw
 
-from aimem_node.store.fulltext import Term, look_up
 from aimem_node.store.listing import Filter, conditions
 from aimem_node.store.words import STOP_WORDS, quoted, words_of
 
-_TITLE_WORDS_MAX: Final = 4
+_TITLE_WORDS_MAX: Final = 6
 SIMILAR_ROWS_MAX: Final = 200
 """Titles looked at for one that is alike, 1 to 2 us each."""
 
@@ -44,13 +43,9 @@ def similar_titles(
 ) -> list[str]:
     """Ids of live memories wanted whose titles share a telling word, the latest first.
 
-    A hint, given with every store: it follows the rarest words, and looks at SIMILAR_ROWS_MAX of
-    the newest titles at most.
+    A hint, given with every store: it looks at SIMILAR_ROWS_MAX of the newest such titles.
     """
-    words = [word for word in words_of(title) if word not in STOP_WORDS][:_TITLE_WORDS_MAX]
-    known = sorted((term for term in look_up(connection, words) if term.rows), key=_by_rows)
-    telling = [term.word for term in known[:1]]
-    telling += [term.word for term in known[1:] if term.rows <= SIMILAR_ROWS_MAX]
+    telling = [word for word in words_of(title) if word not in STOP_WORDS][:_TITLE_WORDS_MAX]
     if not telling:
         return []
     where, values = conditions(wanted)
@@ -61,7 +56,3 @@ def similar_titles(
         ("title : (" + quoted(telling, "OR") + ")", SIMILAR_ROWS_MAX, *values, limit),
     )
     return [record_id for (record_id,) in rows]
-
-
-def _by_rows(term: Term) -> int:
-    return term.rows
