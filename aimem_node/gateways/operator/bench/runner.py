@@ -46,8 +46,8 @@ MEASURES = (
     Measure("crowd", crowd.storing_at_once),
     # Stores first: after many recalls the node tells their counts to its log for a while.
     Measure("store-large", lambda stage: calls.storing(stage, calls.MANY), large=True),
-    Measure("recall-large", lambda stage: calls.recalling(stage, calls.MANY), large=True),
     Measure("reads-large", lambda stage: calls.reading(stage, calls.MANY), large=True),
+    Measure("recall-large", lambda stage: calls.recalling(stage, calls.MANY), large=True),
 )
 
 
