@@ -19,7 +19,7 @@ from aimem_node.replica.replica import Intent, Replica, Tx
 from aimem_node.replica.touch import Touch
 
 FLUSH_AFTER_S = 60.0
-"""How much of the counting a crash may cost."""
+"""Between two flushes. A crash costs the counting since, and what a flush had not reached yet."""
 FLUSH_MEMORIES_MAX = 2
 """Memories in one write, about 1 ms of work that a caller's write may have to wait for."""
 FLUSH_PAUSE_S = 0.02
