@@ -43,6 +43,37 @@ class Settings:
             "empty for none."
         },
     )
+    peer: str = field(
+        default="",
+        metadata={
+            "help": "host:port on which other members of the cluster are heard; empty until this "
+            "node invites or joins, which choose one and remember it."
+        },
+    )
+    advertise: str = field(
+        default="",
+        metadata={
+            "help": "host:port under which other members reach this node, when it is not the "
+            "address it listens on."
+        },
+    )
+    name: str = field(
+        default="",
+        metadata={"help": "What this machine is called in the cluster; its host name when empty."},
+    )
+    retain_days: int = field(
+        default=0,
+        metadata={
+            "help": "Days for which the text of superseded versions stays in the log once every "
+            "member has it; 0 keeps it for ever."
+        },
+    )
+    ready_lag_ops: int = field(
+        default=10_000,
+        metadata={
+            "help": "Ops that this node may lack before readiness says that it is not ready."
+        },
+    )
     log_level: str = field(default="info", metadata={"help": "debug, info, warning or error."})
     log_json: bool = field(
         default=False, metadata={"help": "Write the log as JSON, one object a line."}
@@ -56,7 +87,13 @@ class Settings:
             raise _bad("log_level", f"{self.log_level!r} is not debug, info, warning or error")
         if not 1 <= self.readers <= 64:
             raise _bad("readers", "it must be from 1 to 64")
-        for name in ("http", "grpc"):
+        if not 0 <= self.retain_days <= 36_500:
+            raise _bad("retain_days", "it must be from 0 to 36500")
+        if not 1 <= self.ready_lag_ops <= 1_000_000_000:
+            raise _bad("ready_lag_ops", "it must be from 1 to 1000000000")
+        if len(self.name.encode()) > 64 or not self.name.isprintable():
+            raise _bad("name", "it must be at most 64 bytes of printable text")
+        for name in ("http", "grpc", "peer", "advertise"):
             if getattr(self, name):
                 split_address(name, getattr(self, name))
         if self.http and split_address("http", self.http)[0] not in LOOPBACK:

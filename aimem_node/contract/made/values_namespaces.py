@@ -5,7 +5,59 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aimem_node.contract.made.values_nouns import NamespaceCount
+from aimem_node.contract.made.values_nouns import NamespaceCount, WriteOptions, WriteResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copies:
+    """Where copies of a namespace are kept. What is not set is inherited from the namespace
+    above.
+    """
+
+    namespace: str = ""
+    w: int | None = None
+    """Nodes that must hold a write there for it to be committed; absent means a majority."""
+    holders: tuple[str, ...] = ()
+    """Node ids that may hold it; empty means every member."""
+    set_at: str = ""
+    """The namespace that says so, which may be one further up; empty if nothing is set."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetNamespaceCopiesRequest:
+    """What SetNamespaceCopies is asked."""
+
+    namespace: str
+    w: int | None = None
+    """Nodes that must hold a write there; 0 takes the setting away."""
+    holders: tuple[str, ...] = ()
+    """Node ids or names that may hold it; "none" keeps it on this node, "all" takes the setting
+    away.
+    """
+    options: WriteOptions | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetNamespaceCopiesResponse:
+    """What SetNamespaceCopies answers."""
+
+    copies: Copies | None = None
+    write: WriteResult | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamespaceCopiesRequest:
+    """What NamespaceCopies is asked."""
+
+    namespace: str | None = None
+    """What holds there; absent lists all that is set."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamespaceCopiesResponse:
+    """What NamespaceCopies answers."""
+
+    copies: tuple[Copies, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

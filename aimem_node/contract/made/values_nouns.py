@@ -108,6 +108,8 @@ class Memory:
     """How many other versions of it stand beside this one, unresolved. History shows them."""
     score: float | None = None
     """How well it matched, when it was searched for."""
+    pending: bool = False
+    """True while it is not known that enough nodes hold its newest change on disk."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +138,14 @@ class WriteOptions:
     """Names this request. Sending it again with the same key does nothing new and gives the
     first answer.
     """
+    w: int | None = None
+    """On how many nodes' disks it must be to be committed; absent means as the namespace asks,
+    and if that asks for nothing, a majority of the voters.
+    """
+    deadline_ms: int | None = None
+    """How long to wait for them. After that the answer is pending."""
+    allow_pending: bool | None = None
+    """Write even when too few nodes are in reach. Over MCP the default is true, elsewhere false."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +161,24 @@ class WriteResult:
     """Nodes that must hold it for it to be committed."""
     replayed: bool = False
     """True when the request key had been seen, and this is the first answer again."""
+    token: str = ""
+    """Give it to a read on any node, and the read sees this write."""
+    reason: str = ""
+    """Why it is still pending."""
+    peers: tuple[PeerStatus, ...] = ()
+    """Each other node, and whether it holds the write. Only when it is pending."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeerStatus:
+    """How one other node stands to a write."""
+
+    node_id: str = ""
+    name: str = ""
+    state: str = ""
+    """holds, behind, unreachable, refused, or learner."""
+    reason: str = ""
+    """Why, in words."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
