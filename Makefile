@@ -16,10 +16,10 @@ PY_MIN := 3.11
 # `make sim` and `make properties`: how many runs or examples, and where the drawing starts.
 SEEDS ?= 500
 FIRST_SEED ?= 1
-# `make chaos-kill`, `make run`, `make bench` and `make mutants` pass these on as they are.
+# `make chaos-kill`, `make run`, `make cluster`, `make bench` and `make mutants` pass these on as they are.
 ARGS ?=
 
-.PHONY: help setup run demo test check sim sim-release mutants properties bench docs contract chaos-kill clean
+.PHONY: help setup run demo cluster cluster-demo test check sim sim-release mutants properties bench docs contract chaos-kill clean
 
 help: ## List the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -49,6 +49,12 @@ run: $(READY) ## Run a node in the foreground (ARGS="--data-dir DIR ...")
 
 demo: $(READY) ## Show what it does, on a node of its own that leaves nothing behind
 	@$(BIN)/python -m aimem_node.gateways.demo $(ARGS)
+
+cluster: $(READY) ## Run three nodes on this machine as one cluster until Ctrl-C (ARGS=--detach leaves them running)
+	@$(BIN)/python cluster-configs/loopback-3/cluster.py $(ARGS)
+
+cluster-demo: $(READY) ## Show a cluster: a node shot, one that joins, nothing lost, nothing left behind
+	@$(BIN)/python -m aimem_node.gateways.demo.cluster $(ARGS)
 
 test: check ## Everything that must hold: check, then all tests on two cores
 	$(BIN)/python -m pytest -n 2 --dist loadfile

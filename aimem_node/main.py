@@ -10,6 +10,7 @@ import os
 import resource
 import shutil
 import signal
+import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,11 +26,17 @@ from aimem_node.contract.values import BackupResponse, GcRequest, VerifyResponse
 from aimem_node.followers import expiry
 from aimem_node.followers.tally import Tally
 from aimem_node.metrics import Metrics
-from aimem_node.operations import everything  # noqa: F401  registers every handler
+from aimem_node.operations import copies, everything  # noqa: F401  registers every handler
 from aimem_node.operations.call import FileFacts, NodeFacts
 from aimem_node.operations.touching import flush_one
-from aimem_node.replica.identity import Identity
+from aimem_node.replica import standing
+from aimem_node.replica.cluster import Cluster
+from aimem_node.replica.fence import Fence
+from aimem_node.replica.gauges import ClusterGauges
+from aimem_node.replica.identity import Identity, identity_dir
+from aimem_node.replica.plane import Plane
 from aimem_node.replica.replica import Replica
+from aimem_node.replica.votes import VoteFile
 from aimem_node.rpc.access import Access
 from aimem_node.rpc.dispatch import Announcements, Dispatcher
 from aimem_node.rpc.principals import Authenticator
@@ -47,6 +54,8 @@ class Core:
 
     store: Store
     replica: Replica
+    plane: Plane
+    cluster: Cluster
     dispatcher: Dispatcher
     tally: Tally
     access: Access
@@ -94,7 +103,21 @@ class Core:
     ) -> "Core":
         loop, data_dir = asyncio.get_running_loop(), store.data_dir
         identity = Identity.load_or_create(str(data_dir), chance)
-        replica = await Replica.start(store, identity, clock, chance)
+        home = identity_dir(str(data_dir))
+        fence, votes = Fence(home), VoteFile(home)
+        replica = await Replica.start(store, identity, clock, chance, fence)
+        name = settings.name or socket.gethostname().partition(".")[0]
+        retain = settings.retain_days > 0
+        begin = await standing.load(
+            store, identity, replica.first_origin, votes, name=name, address="", retain=retain
+        )
+        plane = Plane(store, identity, clock, votes, begin, retain_days=settings.retain_days)
+        replica.plane = plane
+        replica.copies = copies.strictest(plane)
+        cluster = Cluster(
+            replica, plane, votes, chance, name=name, retain=retain,
+            ready_lag_ops=settings.ready_lag_ops,
+        )  # fmt: skip
         access = Access(str(data_dir), clock)
         metrics = Metrics()
         tally = Tally(replica, clock, metrics, f"node:{identity.node_id}", flush_one)
@@ -108,24 +131,42 @@ class Core:
             data_dir=str(data_dir),
             started_us=clock.now_us(),
             pid=os.getpid(),
-            state=lambda: ("failed", store.failed) if store.failed else ("serving", ""),
+            state=lambda: _state(store, plane),
             listening=listening,
             files=lambda: _files(data_dir),
         )
-        core = cls(store, replica, None, tally, access, metrics, facts, failed, [])  # type: ignore[arg-type]
+        core = cls(store, replica, plane, cluster, None, tally, access, metrics, facts, failed, [])  # type: ignore[arg-type]
+        plane.on_fence = core._fenced
+        plane.start()
         core.dispatcher = Dispatcher(
             replica,
             Authenticator(access, clock, http_open=settings.http_open),
             tally, facts, metrics, clock, chance, announcements, core._office,
+            cluster,
         )  # fmt: skip
+        ClusterGauges(plane, metrics.registry)
         metrics.gauge("aimem_log_position", "Ops in the log here.", lambda: announcements.pos)
         metrics.gauge("aimem_store_failed", "1 after a disk error.", lambda: bool(store.failed))
         metrics.gauge("aimem_db_bytes", "Size of the store.", lambda: facts.files().db_bytes)
         metrics.gauge("aimem_touches_pending", "Recalls not yet in the log.", tally.pending)
-        core.tasks = [loop.create_task(tally.run()), loop.create_task(expiry.run(core._collect))]
+        core.tasks = [
+            loop.create_task(tally.run()),
+            loop.create_task(expiry.run(core._collect)),
+            loop.create_task(cluster.promote_learners()),
+        ]
+        for task in core.tasks:
+            task.add_done_callback(_ended)
         return core
 
+    def _fenced(self, reason: str) -> None:
+        task = asyncio.get_running_loop().create_task(self.cluster.unfence(reason))
+        task.add_done_callback(_ended)
+        self.tasks.append(task)
+
     async def _collect(self) -> int:
+        """Archive what has expired, if it is this member's turn: one of them is enough."""
+        if not self.plane.core.is_janitor(self.plane.clock.monotonic_us()):
+            return 0
         answer = await self.dispatcher.as_node("Gc", GcRequest())
         return int(answer.collected)
 
@@ -159,7 +200,23 @@ class Core:
             await self.tally.flush()
         except Exception as error:  # whatever becomes of the recalls, the store must be closed
             logs.get("main").warning("touches_not_flushed", error=str(error))
+        await self.plane.close()
         await asyncio.to_thread(self.store.close)
+        self.replica.fence.close()
+
+
+def _ended(task: "asyncio.Task[None]") -> None:
+    """What runs for ever has ended: say so, or nobody would notice for days."""
+    if not task.cancelled() and task.exception() is not None:
+        logs.get("main").error("task_ended", task=task.get_name(), exc_info=task.exception())
+
+
+def _state(store: Store, plane: Plane) -> tuple[str, str]:
+    if store.failed:
+        return "failed", store.failed
+    if plane.core.fenced:
+        return "fenced", plane.core.fenced
+    return "serving", ""
 
 
 def _files(data_dir: Path) -> FileFacts:
@@ -189,6 +246,8 @@ class Node:
         self.settings = settings
         self.env = dict(env)
         self.core: Core | None = None
+        self.dial: Any = None
+        "How to reach other members; None: as they say. For tests that stand in between."
         self._ways: list[Any] = []
         self._listening: list[str] = []
         self._pid_file = Path(places.pid_path(str(settings.data_dir), self.env))
@@ -205,6 +264,7 @@ class Node:
         )
         try:
             await self._open_ways(self.core)
+            await self._meet_others(self.core, clock, chance)
             self._pid_file.write_text(f"{os.getpid()}\n", encoding="ascii")
         except BaseException:
             await self.stop()
@@ -220,6 +280,15 @@ class Node:
         async for way, addresses in open_ways(core, self.settings, self._socket):
             self._ways.append(way)
             self._listening.extend(addresses)
+
+    async def _meet_others(self, core: Core, clock: Clock, chance: Chance) -> None:
+        from aimem_node.peering import Peering, no_detour
+
+        peering = Peering(core.cluster, self.settings, clock, chance, self.dial or no_detour)
+        self._ways.append(peering)
+        await peering.start()
+        if peering.address:
+            self._listening.append(f"peers:{peering.address}")
 
     async def stop(self) -> None:
         """Close the ways in, then the core. Safe to call twice."""

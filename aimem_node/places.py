@@ -33,16 +33,24 @@ def _mark(data_dir: str) -> str:
     return f"{value:016x}"[:12]
 
 
-def runtime_dir(data_dir: str, env: "os._Environ[str] | dict[str, str]") -> str:
-    """The directory of the sockets and the pid file of the node that owns data_dir."""
+def _runtime_base(env: "os._Environ[str] | dict[str, str]") -> str:
+    """Where all nodes of this user have their runtime directories."""
     given = env.get(RUNTIME_DIR_ENV)
     if given:
-        base = os.path.abspath(os.path.expanduser(given))
-    elif env.get("XDG_RUNTIME_DIR") and os.path.isdir(env["XDG_RUNTIME_DIR"]):
-        base = os.path.join(env["XDG_RUNTIME_DIR"], "aimem")
-    else:
-        base = os.path.join(env.get("TMPDIR") or "/tmp", f"aimem-{os.getuid()}")  # noqa: S108
-    return os.path.join(base, _mark(data_dir))
+        return os.path.abspath(os.path.expanduser(given))
+    if env.get("XDG_RUNTIME_DIR") and os.path.isdir(env["XDG_RUNTIME_DIR"]):
+        return os.path.join(env["XDG_RUNTIME_DIR"], "aimem")
+    return os.path.join(env.get("TMPDIR") or "/tmp", f"aimem-{os.getuid()}")  # noqa: S108
+
+
+def runtime_dir(data_dir: str, env: "os._Environ[str] | dict[str, str]") -> str:
+    """The directory of the sockets and the pid file of the node that owns data_dir."""
+    return os.path.join(_runtime_base(env), _mark(data_dir))
+
+
+def seen_path(env: "os._Environ[str] | dict[str, str]") -> str:
+    """Path of the file in which this user's commands keep what they have seen, of any node."""
+    return os.path.join(_runtime_base(env), "seen.json")
 
 
 def socket_path(data_dir: str, which: str, env: "os._Environ[str] | dict[str, str]") -> str:

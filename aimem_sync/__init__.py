@@ -28,5 +28,7 @@ intake     take in logs: staged, durable quorum     count who holds a write
 catchup    whom to ask for what          snapshot   when one may replace the state
 stable     what may be forgotten         tokens     what a session has seen
 reads      reads that wait for it        members    who belongs, by epoch
-decree     agree on the next epoch
+decree     agree on the next epoch       peers      how others stand to a write, in words
+janitor    who expires what is old       divergence do equal ops make equal states?
+bisect     where two histories part
 """

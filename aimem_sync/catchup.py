@@ -13,7 +13,7 @@ from typing import Final
 
 from aimem_sync.cursor import Cursor, Range
 from aimem_sync.dot import Origin
-from aimem_sync.effects import Effect, Send, SendPage
+from aimem_sync.effects import Effect, Note, Send, SendPage
 from aimem_sync.links import BATCH_OPS_MAX, LAG_OPS_MAX, Link
 from aimem_sync.messages import Pull, SnapshotRequired, SnapshotWanted
 
@@ -28,6 +28,15 @@ SNAPSHOT_PATIENCE_US: Final = 30_000_000
 
 REFUSED_PAUSE_US: Final = 3_000_000
 """Before a member is asked again whose snapshot would have lost ops here."""
+
+NOT_KEPT_PAUSE_US: Final = 500_000
+"""Before anything is asked for again after the disk here did not take what had been asked for."""
+
+SNAPSHOT_TRIES: Final = 3
+"""So many snapshots that came to nothing, and a long lag is pulled after all."""
+
+PULL_INSTEAD_US: Final = 60_000_000
+"""For so long; then a snapshot is thought of again."""
 
 
 @dataclass(slots=True)
@@ -61,6 +70,12 @@ class Catchup:
     installing: bool = False
     "A snapshot is being put in place: until it is, every cursor here is about to change."
     last_pull_id: int = 0
+    snapshot_lag_ops: int = 0
+    "A lag of more than this over all logs asks for a snapshot; 0: only where nothing else will."
+    snapshot_failures: int = 0
+    pull_until_us: int = 0
+    "Until then no snapshot is asked for that could be done without."
+    resting_until_us: int = 0
 
     def decide(
         self, now_us: int, own: Origin, staged: Cursor, links: Iterable[Link], skip: set[Origin]
@@ -68,8 +83,11 @@ class Catchup:
         """The questions to ask now. Call often: it asks nothing twice."""
         near = [link for link in links if link.in_reach(now_us)]
         self._give_up(now_us)
-        if self.installing:
+        if self.installing or now_us < self.resting_until_us:
             return []
+        rather = self._rather_a_snapshot(now_us, own, staged, near, skip)
+        if rather:
+            return rather
         taken = {origin for asked in self.asked.values() for origin in asked.origins}
         by_peer: dict[str, list[Origin]] = {}
         for origin in self._lagging(now_us, staged, near):
@@ -79,6 +97,33 @@ class Catchup:
             if peer is not None:
                 by_peer.setdefault(peer, []).append(origin)
         return [self._pull(now_us, peer, found, staged) for peer, found in by_peer.items()]
+
+    def _rather_a_snapshot(
+        self, now_us: int, own: Origin, staged: Cursor, near: Iterable[Link], skip: set[Origin]
+    ) -> list[Effect]:
+        """Far behind, thousands of pages cost more than one file: ask who can give the most."""
+        if not self.snapshot_lag_ops or now_us < self.pull_until_us or self._loading():
+            return []
+        best, most, lacking = "", self.snapshot_lag_ops, frozenset[Origin]()
+        for link in near:
+            gaps = {
+                origin: seq - staged.get(origin)
+                for origin, seq in link.held.items()
+                if seq > staged.get(origin) and origin != own and origin not in skip
+            }
+            idle = now_us >= max(
+                self.paused_until_us.get(link.node_id, 0),
+                self.refused_until_us.get(link.node_id, 0),
+            )
+            if idle and sum(gaps.values()) > most:
+                best, most, lacking = link.node_id, sum(gaps.values()), frozenset(gaps)
+        if not best:
+            return []
+        return [Note("far behind", best), *self.want_snapshot(now_us, best, lacking)]
+
+    def _loading(self) -> bool:
+        """Whether a snapshot is on its way."""
+        return any(asked.patience_us > PULL_PATIENCE_US for asked in self.asked.values())
 
     def hurry(self, origins: Iterable[Origin]) -> None:
         """Somebody waits for these logs: look into them without the moment of grace."""
@@ -95,8 +140,7 @@ class Catchup:
 
     def want_snapshot(self, now_us: int, peer: str, origins: frozenset[Origin]) -> list[Effect]:
         """The log of this member no longer reaches back far enough: ask for its state instead."""
-        busy = self.installing or any(a.patience_us > PULL_PATIENCE_US for a in self.asked.values())
-        if busy or now_us < self.refused_until_us.get(peer, 0):
+        if self.installing or self._loading() or now_us < self.refused_until_us.get(peer, 0):
             self.paused_until_us[peer] = now_us + GRACE_US
             return []
         pull_id = self._new_id()
@@ -106,10 +150,35 @@ class Catchup:
     def installed(self, now_us: int, peer: str, refused: Iterable[Origin]) -> None:
         """The snapshot of this member is in place, or was refused because of these logs."""
         self.installing = False
-        if refused:
-            self.refused_until_us[peer] = now_us + REFUSED_PAUSE_US
-            for origin in refused:
-                self.attempts[origin] = self.attempts.get(origin, 0) + 1
+        if not refused:
+            self.snapshot_failures = 0
+            return
+        self._snapshot_failed(now_us)
+        self.refused_until_us[peer] = now_us + REFUSED_PAUSE_US
+        for origin in refused:
+            self.attempts[origin] = self.attempts.get(origin, 0) + 1
+
+    def fruitless(self, now_us: int, peer: str, origins: Iterable[Origin]) -> None:
+        """This member has the logs and did not give anything of them: the next one, and later."""
+        self.paused_until_us[peer] = now_us + GRACE_US
+        for origin in origins:
+            self.attempts[origin] = self.attempts.get(origin, 0) + 1
+
+    def rest(self, now_us: int) -> None:
+        """The disk here does not take what is fetched: fetch nothing for a while."""
+        self.resting_until_us = now_us + NOT_KEPT_PAUSE_US
+
+    def _snapshot_failed(self, now_us: int) -> None:
+        self.snapshot_failures += 1
+        if self.snapshot_failures >= SNAPSHOT_TRIES:
+            self.snapshot_failures = 0
+            self.pull_until_us = now_us + PULL_INSTEAD_US
+
+    def progressed(self, now_us: int, peer: str) -> None:
+        """A snapshot is on its way from this member: wait for the rest of it as long again."""
+        asked = self.asked.get(peer)
+        if asked is not None and asked.patience_us > PULL_PATIENCE_US:
+            asked.since_us = now_us
 
     def forget(self, peer: str) -> None:
         """That node is no longer a member."""
@@ -158,9 +227,9 @@ class Catchup:
         """The connection broke: ask somebody else, and this one again a little later."""
         asked = self.asked.pop(peer, None)
         if asked is not None:
-            self.paused_until_us[peer] = now_us + GRACE_US
-            for origin in asked.origins:
-                self.attempts[origin] = self.attempts.get(origin, 0) + 1
+            self.fruitless(now_us, peer, asked.origins)
+            if asked.patience_us > PULL_PATIENCE_US:
+                self._snapshot_failed(now_us)
 
     def _give_up(self, now_us: int) -> None:
         for peer, asked in list(self.asked.items()):

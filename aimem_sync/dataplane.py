@@ -12,12 +12,14 @@ from typing import Final
 
 from aimem_sync.catchup import adverts_of
 from aimem_sync.cursor import Cursor
+from aimem_sync.dot import Dot
 from aimem_sync.effects import (
     Changed,
     Collect,
     Effect,
     Fence,
     Note,
+    PeerState,
     Send,
     SendAppend,
     Stamp,
@@ -25,23 +27,28 @@ from aimem_sync.effects import (
 )
 from aimem_sync.events import (
     ChangeWanted,
+    Digested,
     Disconnected,
     Event,
+    Forced,
     Heard,
     Installed,
     Kept,
     NotKept,
     NotWritten,
     ReadWanted,
+    SnapshotProgress,
     Tick,
     Truncated,
     WriteWanted,
     Wrote,
 )
 from aimem_sync.hearing import Hearing
+from aimem_sync.janitor import is_janitor
 from aimem_sync.knowledge import Standing
 from aimem_sync.links import BEAT_US, Link, beat_of
 from aimem_sync.messages import Beat, Status
+from aimem_sync.peers import peer_states
 from aimem_sync.quorum import commit_seq
 from aimem_sync.stable import collectable, stable, truncation
 from aimem_sync.tokens import judge
@@ -59,6 +66,7 @@ class DataPlane(Hearing):
         """What follows from this event. `now_us` is monotonic; a fenced node does nothing."""
         if self.fenced:
             return []
+        self.now_us = now_us
         out = self._handle(now_us, event)
         out += self._settle(now_us)
         fence = next((effect for effect in out if isinstance(effect, Fence)), None)
@@ -87,10 +95,10 @@ class DataPlane(Hearing):
                 return []
             case WriteWanted():
                 return self._write_wanted(now_us, event)
-            case Wrote(request, dot, head):
-                self.intake.own(self.origin, head)
-                self.quorum.wrote(request, dot)
-                return []
+            case Wrote():
+                self._own_log_ends(event.head)
+                answer = self.quorum.wrote(event, self.me)
+                return [] if answer is None else [answer]
             case NotWritten(request, reason):
                 answer = self.quorum.refused(request, reason)
                 return [] if answer is None else [answer]
@@ -98,6 +106,7 @@ class DataPlane(Hearing):
                 return self._kept(now_us, ticket)
             case NotKept(ticket, reason):
                 self.council.not_kept(ticket)
+                self.catchup.rest(now_us)
                 disappointed = self.intake.not_kept(ticket)
                 acks = [self._ack(waiting, Status.STORAGE) for waiting in disappointed]
                 return [Note(f"not kept: {reason}"), *acks]
@@ -106,6 +115,14 @@ class DataPlane(Hearing):
             case Truncated(floor):
                 self.floor = self.floor.merge(floor)
                 return []
+            case SnapshotProgress(node_id):
+                self.catchup.progressed(now_us, node_id)
+                return []
+            case Digested(have, root):
+                self.summed, self.root = have, root
+                return []
+            case Forced(config):
+                return self.council.force(config)
             case ReadWanted():
                 self.reads.admit(event)
                 return []
@@ -120,36 +137,36 @@ class DataPlane(Hearing):
 
     def _change_wanted(self, now_us: int, wanted: ChangeWanted) -> list[Effect]:
         for node in sorted(wanted.config.voters - self.config.voters):
-            lag = self._lag_of(node)
+            lag = self.lag_of(node)
             if lag:
                 return [_refused_change(wanted, f"{node} still lacks {lag} ops")]
         return self.council.propose(now_us, wanted.request, wanted.config)
 
-    def _lag_of(self, node: str) -> int:
+    def lag_of(self, node: str) -> int:
+        """Ops that this node has and a member has not confirmed; 1 if it was never heard of."""
         link = self.links.get(node)
         if link is None or link.heard_us is None:
             return 1
         return sum(g.last - g.first + 1 for g in self.intake.have().missing_from(_held(link)))
 
     def _tick(self, now_us: int, wall_us: int) -> list[Effect]:
+        self.wall_less_now_us = wall_us - now_us
         out = self.council.tick(now_us)
         beat: Beat | None = None
         for node, link in self.links.items():
             if link.beaten_us is None or now_us - link.beaten_us >= BEAT_US:
-                link.beaten_us = now_us
-                beat = beat or beat_of(
-                    self.origin.incarnation,
-                    self.config.epoch,
-                    self.intake.durable,
-                    self.floor,
-                    wall_us,
-                )
-                out.append(Send(node, beat))
+                beat = beat or self._beat_now(wall_us)
+                out.append(Send(node, link.beat_to(now_us, beat)))
         if now_us - self._forgot_us >= FORGET_US:
             self._forgot_us = now_us
             out += self._forget()
         out += self._ask(now_us)
         return out
+
+    def _beat_now(self, wall_us: int) -> Beat:
+        heads, me = self.intake.durable, self.origin.incarnation
+        root = self.root if self.summed == self.intake.have() else b""
+        return beat_of(me, self.config.epoch, heads, self.floor, wall_us, root)
 
     def _forget(self) -> list[Effect]:
         have = self.intake.have()
@@ -201,6 +218,15 @@ class DataPlane(Hearing):
             if ops is not None:
                 out.append(SendAppend(node, ops, self.config.epoch, self._commit_seq()))
         return out
+
+    def peer_status(self, dot: Dot) -> tuple[PeerState, ...]:
+        """How each other member stands to an op of this node, as far as is known now."""
+        return peer_states(self.config, self.links, dot.origin, dot.seq, self.now_us)
+
+    def is_janitor(self, now_us: int) -> bool:
+        """Whether it is this node that expires what is past its time."""
+        near = {n: link.offset_us for n, link in self.links.items() if link.in_reach(now_us)}
+        return is_janitor(self.me, self.config, near)
 
     def _commit_seq(self) -> int:
         theirs = [(n, link.held.get(self.origin, 0)) for n, link in self.links.items()]

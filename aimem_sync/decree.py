@@ -2,17 +2,25 @@
 
 Members are the one thing that must never be decided by one side of a partition alone: each side
 could evict the other, and after the heal both would be gone. A vote is on disk before it is told,
-and learners are neither asked nor counted.
+and learners are neither asked nor counted. Each voter signs what it accepts, and these signatures
+together are the proof that goes with the epoch for ever: nobody believes a mere telling.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 from aimem_sync.effects import Applied, Changed, Effect, KeepConfig, KeepVote, Note, Send, Vote
-from aimem_sync.members import Config, why_not_next
+from aimem_sync.members import (
+    Config,
+    Endorsement,
+    Proof,
+    endorsed_bytes,
+    why_not_forced,
+    why_not_next,
+)
 from aimem_sync.messages import (
     NO_BALLOT,
     Accept,
@@ -33,6 +41,23 @@ ROUND_STEP_US: Final = 350_000
 GIVE_UP_US: Final = 10_000_000
 """After this long an operator is told that nothing was decided yet. It still may be."""
 
+Sign: TypeAlias = Callable[[bytes], bytes]
+"""This node's signature of some bytes."""
+
+Proves: TypeAlias = Callable[[Config, Config, Proof], bool]
+"""Whether these endorsements of the second epoch are good signatures, each by the key that it
+names, of a member of the first. Who has to endorse is not its question."""
+
+
+def unsigned(_: bytes) -> bytes:
+    """The signature of a node without keys."""
+    return b""
+
+
+def unchecked(_old: Config, _new: Config, _proof: Proof) -> bool:
+    """Every signature is good among nodes without keys."""
+    return True
+
 
 @dataclass(slots=True)
 class Proposal:
@@ -46,7 +71,7 @@ class Proposal:
     promises: dict[str, Promise] = field(default_factory=dict)
     asked: Config | None = None
     "What the voters have been asked to accept, once a majority has promised."
-    accepted_by: set[str] = field(default_factory=set)
+    accepted_by: dict[str, Endorsement] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -62,15 +87,23 @@ class Council:
     proposal: Proposal | None = None
     replies: dict[int, tuple[str, Message]] = field(default_factory=dict)
     "To be sent once a vote is on disk, by ticket."
-    learning: dict[int, tuple[Config, ...]] = field(default_factory=dict)
+    learning: dict[int, Learn] = field(default_factory=dict)
+    "Epochs on their way to disk, by ticket."
+    forced: set[int] = field(default_factory=set)
+    "Tickets of those that an operator declared."
+    proofs: dict[int, Proof] = field(default_factory=dict)
+    "That each epoch was decided. The first one needs none, nor does one that was forced."
+    sign: Sign = unsigned
+    proves: Proves = unchecked
 
     @property
     def config(self) -> Config:
         return self.history[-1]
 
-    def since(self, epoch: int) -> tuple[Config, ...]:
-        """The epochs after this one."""
-        return tuple(config for config in self.history if config.epoch > epoch)
+    def since(self, epoch: int) -> Learn:
+        """The epochs after this one, with their proofs."""
+        configs = tuple(config for config in self.history if config.epoch > epoch)
+        return Learn(configs, tuple(self.proofs.get(config.epoch, ()) for config in configs))
 
     def propose(self, now_us: int, request: int, wanted: Config) -> list[Effect]:
         """Try to make this the next epoch."""
@@ -100,10 +133,10 @@ class Council:
     def hear(self, sender: str, message: Message) -> list[Effect]:
         """Take in a word of another voter, or of this node itself."""
         match message:
-            case Learn(configs):
-                return self.learn(configs)
+            case Learn(configs, proofs):
+                return self.learn(configs, proofs)
             case Prepare() | Accept() if message.epoch <= self.config.epoch:
-                return [Send(sender, Learn(self.since(message.epoch - 1)))]
+                return [Send(sender, self.since(message.epoch - 1))]
             case Prepare() | Promise() | Accept() | Accepted():
                 voters = self.config.voters
                 if message.epoch != self.config.epoch + 1 or not {sender, self.me} <= voters:
@@ -123,35 +156,71 @@ class Council:
         """A vote or an epoch is on disk."""
         if ticket in self.replies:
             return self._send(*self.replies.pop(ticket))
+        told = self.learning.pop(ticket, Learn(()))
+        forced = ticket in self.forced
+        self.forced.discard(ticket)
         out: list[Effect] = []
-        for config in self.learning.pop(ticket, ()):
-            if config.epoch == self.config.epoch + 1:
-                out += self._apply(config)
+        for config, proof in zip(told.configs, told.proofs, strict=True):
+            if config.epoch == self.config.epoch + 1 or (
+                forced and config.epoch > self.config.epoch
+            ):
+                out += self._apply(config, proof)
         return out
 
     def not_kept(self, ticket: int) -> None:
         """The disk refused. The promise stays in memory: to keep it harms nobody."""
         self.replies.pop(ticket, None)
         self.learning.pop(ticket, None)
+        self.forced.discard(ticket)
 
-    def learn(self, configs: tuple[Config, ...]) -> list[Effect]:
-        """Other members say that these epochs were decided."""
+    def learn(self, configs: Sequence[Config], proofs: Sequence[Proof] = ()) -> list[Effect]:
+        """Other members say that these epochs were decided; believed is what is proved."""
         known = self.config
-        news: list[Config] = []
-        for config in sorted(configs, key=_epoch):
-            if config.epoch == known.epoch + 1:
-                if reason := why_not_next(known, config):
-                    return [Note(f"an epoch that cannot be: {reason}")]
-                news.append(config)
-                known = config
-        if not news or tuple(news) in self.learning.values():
-            return []
-        ticket = self.new_ticket()
-        self.learning[ticket] = tuple(news)
-        return [KeepConfig(ticket, tuple(news))]
+        news: list[tuple[Config, Proof]] = []
+        out: list[Effect] = []
+        bare = [()] * (len(configs) - len(proofs))
+        for config, proof in sorted(zip(configs, [*proofs, *bare], strict=False), key=_epoch):
+            if config.epoch != known.epoch + 1:
+                continue
+            reason = why_not_next(known, config)
+            if not reason and not self.is_proven(known, config, proof):
+                reason = "nothing proves it"
+            if reason:
+                out = [Note(f"an epoch that cannot be: {reason}")]
+                break
+            news.append((config, proof))
+            known = config
+        learn = Learn(tuple(c for c, _ in news), tuple(p for _, p in news))
+        if not news or any(learn.configs == before.configs for before in self.learning.values()):
+            return out
+        return [*out, self._keep(learn)]
 
-    def _apply(self, config: Config) -> list[Effect]:
+    def is_proven(self, old: Config, new: Config, proof: Proof) -> bool:
+        """Whether a majority of the old voters, each counted once, has signed the new epoch."""
+        endorsers = {one.node_id for one in proof}
+        if len(endorsers) != len(proof) or len(endorsers) < old.majority:
+            return False
+        return endorsers <= old.voters and self.proves(old, new, proof)
+
+    def force(self, config: Config) -> list[Effect]:
+        """An operator declares the next epoch. Nothing proves it: each node is told by hand."""
+        reason = why_not_forced(self.config, config)
+        if not reason and self.me not in config.everyone:
+            reason = "this node would be left out"
+        if reason:
+            return [Note(f"an epoch that cannot be forced: {reason}")]
+        keep = self._keep(Learn((config,), ((),)))
+        self.forced.add(keep.ticket)
+        return [keep]
+
+    def _keep(self, learn: Learn) -> KeepConfig:
+        ticket = self.new_ticket()
+        self.learning[ticket] = learn
+        return KeepConfig(ticket, learn.configs, learn.proofs)
+
+    def _apply(self, config: Config, proof: Proof) -> list[Effect]:
         self.history.append(config)
+        self.proofs[config.epoch] = proof
         self.votes = {epoch: v for epoch, v in self.votes.items() if epoch > config.epoch}
         out: list[Effect] = [Applied(config)]
         proposal = self.proposal
@@ -170,7 +239,7 @@ class Council:
         proposal.ballot = (seen + 1, self.me)
         proposal.round_us = now_us
         proposal.promises = {}
-        proposal.accepted_by = set()
+        proposal.accepted_by = {}
         proposal.asked = None
         return self._ask_voters(Prepare(epoch, proposal.ballot))
 
@@ -186,7 +255,8 @@ class Council:
         if ballot < self._vote(epoch).promised or why_not_next(self.config, config):
             return []
         new = Vote(epoch, ballot, ballot, config)
-        return self._keep_vote(new, sender, Accepted(epoch, ballot))
+        sig = self.sign(endorsed_bytes(config))
+        return self._keep_vote(new, sender, Accepted(epoch, ballot, sig))
 
     def _promised(self, sender: str, promise: Promise) -> list[Effect]:
         proposal = self.proposal
@@ -207,13 +277,27 @@ class Council:
         proposal = self.proposal
         if proposal is None or accepted.ballot != proposal.ballot or proposal.asked is None:
             return []
-        proposal.accepted_by.add(sender)
+        endorsement = self._endorsement(sender, proposal.asked, accepted.sig)
+        if endorsement is None:
+            return [Note("an acceptance without a good signature", sender)]
+        proposal.accepted_by[sender] = endorsement
         if len(proposal.accepted_by) < self._majority():
             return []
         decided = proposal.asked
+        proof = tuple(proposal.accepted_by[node] for node in sorted(proposal.accepted_by))
         told = (self.config.everyone & decided.everyone) - {self.me}
-        out: list[Effect] = [Send(node, Learn((decided,))) for node in sorted(told)]
-        return [*out, *self.learn((decided,))]
+        learn = Learn((decided,), (proof,))
+        return [*(Send(node, learn) for node in sorted(told)), *self.learn((decided,), (proof,))]
+
+    def _endorsement(self, sender: str, config: Config, sig: bytes) -> Endorsement | None:
+        # While a key is being replaced there are two, and the message does not say which one.
+        member = self.config.member(sender)
+        assert member is not None, "only voters have been asked"
+        for name in member.fingerprints:
+            endorsement = Endorsement(sender, name, sig)
+            if self.proves(self.config, config, (endorsement,)):
+                return endorsement
+        return None
 
     def _majority(self) -> int:
         return self.config.majority
@@ -237,8 +321,8 @@ class Council:
         return self.hear(self.me, message) if to == self.me else [Send(to, message)]
 
 
-def _epoch(config: Config) -> int:
-    return config.epoch
+def _epoch(told: tuple[Config, Proof]) -> int:
+    return told[0].epoch
 
 
 def _accepted_ballot(promise: Promise) -> Ballot:

@@ -12,9 +12,12 @@ from enum import Enum
 from typing import TypeAlias
 
 from aimem_sync.cursor import Cursor, Range
-from aimem_sync.members import Config
+from aimem_sync.members import Config, Proof
 from aimem_sync.messages import Ballot, Message, Snapshot
 from aimem_sync.op import Op
+
+PeerState: TypeAlias = tuple[str, str, str]
+"""(node id, state, why): state is holds, behind, unreachable, refused or learner."""
 
 
 class Outcome(Enum):
@@ -48,7 +51,10 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class SendAppend:
-    """Read these ops of the own log and send them as one Append."""
+    """Read these ops of the own log and send them as one Append.
+
+    Fewer may be sent, from the first on, if all of them are too many bytes for one message.
+    """
 
     to: str
     ops: Range
@@ -58,7 +64,7 @@ class SendAppend:
 
 @dataclass(frozen=True, slots=True)
 class SendPage:
-    """Read these ops and send them as one Page."""
+    """Read these ops and send them as one Page; again fewer, if they are too many bytes."""
 
     to: str
     pull_id: int
@@ -89,6 +95,8 @@ class Answer:
     acked_by: tuple[str, ...] = ()
     needed: int = 0
     reason: str = ""
+    peers: tuple[PeerState, ...] = ()
+    "Each other member and how it stands to this write; not told of a committed one."
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +121,8 @@ class KeepConfig:
 
     ticket: int
     configs: tuple[Config, ...]
+    proofs: tuple[Proof, ...] = ()
+    "One for each, to be kept beside it: whoever is told of the epoch wants to see it."
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,14 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Disconnected:
-    """The connection to a member broke: what it was asked will not be answered."""
+    """The connection to a member broke, or a download from it failed: no answer will come."""
+
+    node_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotProgress:
+    """Bytes of a snapshot arrive from a member: it is worth more patience."""
 
     node_id: str
 
@@ -54,16 +61,23 @@ class WriteWanted:
     "Write even if too few voters are in reach."
     known: Dot | None = None
     "The op that the same request key made before."
+    eligible: frozenset[str] | None = None
+    "The members that may hold it, where not all may; only they count."
 
 
 @dataclass(frozen=True, slots=True)
 class Wrote:
-    """The ops of a request are on disk; or its key had made `head`'s op before (`again`)."""
+    """The ops of a request are on disk, or its key had made them before."""
 
     request: int
-    dot: Dot
+    dot: Dot | None
+    "The last of them. None: there was nothing to write, and nothing to wait for."
     head: Head
     "Where this node's own log now ends."
+    needed: int = 0
+    "W, if it is known only now: the namespaces' strictest. 0 leaves it as it was asked for."
+    eligible: frozenset[str] | None = None
+    "As in WriteWanted, where only the transaction knows what is written to."
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +136,25 @@ class ChangeWanted:
     config: Config
 
 
+@dataclass(frozen=True, slots=True)
+class Forced:
+    """An operator declares the next epoch, since no majority is left to decide one."""
+
+    config: Config
+
+
+@dataclass(frozen=True, slots=True)
+class Digested:
+    """The state as of `have`, read in one transaction, has this Digest.root.
+
+    Not to be reported by a node from which bodies are withheld: its state is another one.
+    """
+
+    have: Cursor
+    root: bytes
+
+
 Event: TypeAlias = (
-    Tick | Heard | Disconnected | WriteWanted | Wrote | NotWritten | Kept | NotKept | Installed
-    | Truncated | ReadWanted | ChangeWanted
+    Tick | Heard | Disconnected | SnapshotProgress | WriteWanted | Wrote | NotWritten | Kept
+    | NotKept | Installed | Truncated | ReadWanted | ChangeWanted | Forced | Digested
 )  # fmt: skip

@@ -7,9 +7,11 @@ connection proved. What it claims about ops has been checked against their origi
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from aimem_sync.catchup import serve
 from aimem_sync.cursor import Cursor
+from aimem_sync.divergence import Likeness, compare_roots
 from aimem_sync.dot import Origin
 from aimem_sync.effects import Effect, Fence, Install, Keep, Note, Send, SendSnapshot
 from aimem_sync.intake import Waiting
@@ -19,7 +21,6 @@ from aimem_sync.messages import (
     Append,
     AppendAck,
     Beat,
-    Learn,
     Message,
     Page,
     Pull,
@@ -30,6 +31,9 @@ from aimem_sync.messages import (
 )
 from aimem_sync.op import Op
 from aimem_sync.snapshot import is_useful
+
+OLD_IMAGE: Final = "others hold more of this node's log than it does: an old disk image"
+OTHER_HISTORY: Final = "another history of this node's log is held by others"
 
 
 class Hearing(Knowledge):
@@ -83,6 +87,8 @@ class Hearing(Knowledge):
     def _take(self, ops: tuple[Op, ...]) -> tuple[list[Effect], Mapping[Origin, Status]]:
         known = tuple(op for op in ops if self.config.knows(op.origin.node_id))
         admitted = self.intake.admit(known)
+        if any(o.node_id == self.me and s is Status.FORK for o, s in admitted.status.items()):
+            return [Fence(OTHER_HISTORY)], admitted.status
         if not admitted.ops:
             return [], admitted.status
         ticket = self._new_ticket()
@@ -90,37 +96,65 @@ class Hearing(Knowledge):
         return [Keep(ticket, admitted.ops)], admitted.status
 
     def _acked(self, now_us: int, link: Link, ack: AppendAck) -> list[Effect]:
+        was_slow = link.is_slow(now_us)
         if not link.take_ack(now_us, ack):
-            return [Note("an ack of an earlier incarnation", link.node_id)]
+            return [Note("an ack of another incarnation", link.node_id)]
+        if ack.origin == self.origin and ack.durable_seq > self.own_seq:
+            return [Fence(OLD_IMAGE)]
         if ack.status is Status.FORK and ack.origin == self.origin:
-            return [Fence("another history of this node's log is held by others")]
-        return self._council(self.council.learn(ack.configs)) if ack.configs else []
+            return [Fence(OTHER_HISTORY)]
+        out: list[Effect] = []
+        if link.is_slow(now_us) and not was_slow:
+            out.append(Note("a slow member", link.node_id))
+        if ack.configs:
+            out += self._council(self.council.learn(ack.configs, ack.proofs))
+        return out
 
     def _beat(self, now_us: int, link: Link, beat: Beat) -> list[Effect]:
         if not link.take_beat(now_us, beat):
-            return [Note("a beat of an earlier incarnation", link.node_id)]
+            link.hear_clock(now_us, beat)
+            return [Note("a beat of another incarnation", link.node_id)]
+        link.measure(now_us, now_us + self.wall_less_now_us, beat)
         mine = beat.heads.get(self.origin)
         if mine is not None and mine.seq > self.own_seq:
-            return [Fence("others hold more of this node's log than it does: an old disk image")]
+            return [Fence(OLD_IMAGE)]
+        if mine is not None and self.own_chains.get(mine.seq, mine.chain) != mine.chain:
+            return [Fence(OTHER_HISTORY)]
         out: list[Effect] = []
         for origin in self.intake.disagrees(beat.heads):
             out.append(Note("fork", link.node_id))
-            if origin == self.origin:
-                return [Fence("another history of this node's log is held by others")]
+            if origin.node_id == self.me:
+                # Also of an earlier incarnation: what only this disk says of it, nobody shares.
+                return [Fence(OTHER_HISTORY)]
+        out += self._compare(link.node_id, beat)
         behind = beat.epoch < self.config.epoch
         if behind and (link.told_us is None or now_us - link.told_us >= BEAT_US):
             link.told_us = now_us
-            out.append(Send(link.node_id, Learn(self.council.since(beat.epoch))))
+            out.append(Send(link.node_id, self.council.since(beat.epoch)))
         return [*out, *self._ask(now_us)]
+
+    def _compare(self, node: str, beat: Beat) -> list[Effect]:
+        if not beat.root or beat.heads != self.intake.durable:
+            return []  # also where two histories have one length: that is a fork, and worse
+        likeness = compare_roots(self.summed, self.root, self.intake.have(), beat.root)
+        roots = self.root + beat.root
+        if likeness is not Likeness.DIVERGED or self.divergences.get(node) == roots:
+            return []
+        self.divergences[node] = roots
+        return [Note("divergence", node)]
 
     def _page(self, now_us: int, node: str, pull_id: int, ops: tuple[Op, ...]) -> list[Effect]:
         origins = self.catchup.answered(node, pull_id)
         if origins is None:
             return []
         out, status = self._take(tuple(op for op in ops if op.origin in origins))
+        brought = bool(out)
         out += [Note(s.value, node) for s in status.values() if s is not Status.OK]
-        if ops:
+        if brought:
             self.catchup.hurry(origins)
+        else:
+            self.catchup.fruitless(now_us, node, origins)
+            out.append(Note("a page that brought nothing", node))
         return [*out, *self._acks(), *self._ask(now_us)]
 
     def _snapshot(self, node: str, snapshot: Snapshot) -> list[Effect]:

@@ -14,7 +14,7 @@ from typing import TypeAlias
 from aimem_sync.cursor import Cursor
 from aimem_sync.dot import Dot, Origin
 from aimem_sync.log import Head
-from aimem_sync.members import Config
+from aimem_sync.members import Config, Proof
 from aimem_sync.op import Op
 
 Ballot: TypeAlias = tuple[int, str]
@@ -69,6 +69,8 @@ class AppendAck:
     status: Status = Status.OK
     configs: tuple[Config, ...] = ()
     "With STALE_EPOCH: the epochs that the sender lacks, in order."
+    proofs: tuple[Proof, ...] = ()
+    "Of each of these epochs: that it was decided."
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,12 @@ class Beat:
     "Up to where bodies have been given up; older ops are to be had as a snapshot only."
     wall_us: int
     "For the offset of clocks; nothing is ordered by it."
+    echo_wall_us: int = 0
+    "`wall_us` of the last beat heard from the one that this goes to; 0 if none was."
+    echo_age_us: int = 0
+    "How long ago that was: what the way there and back did not take."
+    root: bytes = b""
+    "Digest.root of the state that these heads lead to; empty if it is not known."
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +134,10 @@ class Snapshot:
     heads: Mapping[Origin, Head]
     floor: Cursor
     lamport: int
-    records: Mapping[str, bytes] = field(repr=False)
-    "Rows as state.encode_state writes them, with all that is remembered of overwritten versions."
-    request_keys: Mapping[str, Dot] = field(repr=False)
+    records: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    """Rows as state.encode_state writes them, with all that is remembered of overwritten versions.
+    Empty, as are the keys, where a snapshot travels as a file that the shell puts in place."""
+    request_keys: Mapping[str, Dot] = field(default_factory=dict, repr=False)
     "Which op each request key made: a retry must find it here too."
 
 
@@ -165,6 +174,8 @@ class Accepted:
 
     epoch: int
     ballot: Ballot
+    sig: bytes = b""
+    "Of members.endorsed_bytes of what was accepted."
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +183,8 @@ class Learn:
     """These epochs were decided."""
 
     configs: tuple[Config, ...]
+    proofs: tuple[Proof, ...] = ()
+    "One for each; an epoch without a good one is not believed."
 
 
 Message: TypeAlias = (

@@ -12,12 +12,19 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from aimem_sync.dot import Dot
-from aimem_sync.effects import Answer, Outcome
-from aimem_sync.events import WriteWanted
+from aimem_sync.effects import Answer, Outcome, PeerState
+from aimem_sync.events import WriteWanted, Wrote
 from aimem_sync.members import Config
 
 Holders: TypeAlias = Callable[[Dot], frozenset[str]]
 """Which nodes are known to hold an op on disk, this one included; each of them once."""
+
+Standings: TypeAlias = Callable[["Dot | None", "frozenset[str] | None"], tuple[PeerState, ...]]
+"""How the other members stand to an op (None: to the next one), of those that may hold it."""
+
+
+def _nobody(_dot: Dot | None, _eligible: frozenset[str] | None) -> tuple[PeerState, ...]:
+    return ()
 
 
 @dataclass(slots=True)
@@ -33,16 +40,36 @@ class OpenWrite:
     "Every epoch it has lived in: it must be held by enough voters of each."
     dot: Dot | None = None
     "Its last op, once stamped."
+    eligible: frozenset[str] | None = None
+    "The members that may hold it; None for all."
 
 
-def needed_in(config: Config, needed: int) -> int:
-    """W of a write in this epoch: as asked for, or the majority of its voters."""
-    return needed or config.majority
+def counted_in(config: Config, eligible: frozenset[str] | None) -> frozenset[str]:
+    """Whose word counts for a write: voters, if they may hold it.
+
+    Where no voter may, as in what a learner keeps to itself, those members count that do.
+    """
+    if eligible is None:
+        return config.voters
+    return config.voters & eligible or config.everyone & eligible
 
 
-def acks_in(config: Config, holders: Iterable[str]) -> frozenset[str]:
-    """Those of the holders that count: voters, by node id."""
-    return config.voters & frozenset(holders)
+def needed_in(config: Config, needed: int, eligible: frozenset[str] | None = None) -> int:
+    """W of a write in this epoch: as asked for, or the majority of those that count.
+
+    Never more than there are where not all may hold it: more than everybody nobody can want.
+    """
+    if eligible is None:
+        return needed or config.majority
+    counted = len(counted_in(config, eligible))
+    return min(needed or counted // 2 + 1, max(1, counted))
+
+
+def acks_in(
+    config: Config, holders: Iterable[str], eligible: frozenset[str] | None = None
+) -> frozenset[str]:
+    """Those of the holders that count, by node id."""
+    return counted_in(config, eligible) & frozenset(holders)
 
 
 @dataclass(slots=True)
@@ -50,33 +77,48 @@ class Quorum:
     """All writes that wait for an answer, in the order in which they came."""
 
     open: dict[int, OpenWrite] = field(default_factory=dict)
+    standings: Standings = _nobody
 
     def admit(self, wanted: WriteWanted, config: Config, in_sync: Iterable[str]) -> Answer | None:
         """Open a write, or refuse it before anything is logged. `in_sync` includes this node."""
-        needed = needed_in(config, wanted.needed)
-        near = acks_in(config, in_sync)
-        if needed > len(config.voters):
-            reason = f"{needed} voters are needed and there are {len(config.voters)}"
-            return Answer(wanted.request, Outcome.NOT_WRITTEN, needed=needed, reason=reason)
-        short = len(near) < needed and not wanted.allow_pending
-        if short and wanted.known is None:
+        eligible = wanted.eligible
+        needed = needed_in(config, wanted.needed, eligible)
+        counted = counted_in(config, eligible)
+        near = acks_in(config, in_sync, eligible)
+        reason = ""
+        if needed > len(counted):
+            reason = f"{needed} voters are needed and there are {len(counted)}"
+        elif len(near) < needed and not wanted.allow_pending and wanted.known is None:
             reason = f"{len(near)} of {needed} voters are in reach"
-            return Answer(wanted.request, Outcome.NOT_WRITTEN, needed=needed, reason=reason)
+        if reason:
+            peers = self.standings(None, eligible)
+            return Answer(wanted.request, Outcome.NOT_WRITTEN, (), needed, reason, peers)
         self.open[wanted.request] = OpenWrite(
-            wanted.request, wanted.deadline_us, wanted.needed, [config], wanted.known
+            wanted.request, wanted.deadline_us, wanted.needed, [config], wanted.known, eligible
         )
         return None
 
-    def wrote(self, request: int, dot: Dot) -> None:
-        """The write is in the log of this node."""
-        if request in self.open:
-            self.open[request].dot = dot
+    def wrote(self, wrote: Wrote, me: str) -> Answer | None:
+        """The write is in the log of this node. Answered at once if there was nothing to write."""
+        write = self.open.get(wrote.request)
+        if write is None:
+            return None
+        if wrote.dot is None:
+            del self.open[wrote.request]
+            return Answer(wrote.request, Outcome.COMMITTED, (me,), 1)
+        write.dot = wrote.dot
+        write.needed = wrote.needed or write.needed
+        if wrote.eligible is not None:
+            write.eligible = wrote.eligible
+        return None
 
     def refused(self, request: int, reason: str) -> Answer | None:
         """The store has logged nothing of it."""
-        if self.open.pop(request, None) is None:
+        write = self.open.pop(request, None)
+        if write is None:
             return None
-        return Answer(request, Outcome.NOT_WRITTEN, reason=reason)
+        peers = self.standings(None, write.eligible)
+        return Answer(request, Outcome.NOT_WRITTEN, reason=reason, peers=peers)
 
     def meet(self, config: Config) -> None:
         """A new epoch rules: whoever still waits must be held by enough of its voters too."""
@@ -102,17 +144,20 @@ class Quorum:
     def fate(self, write: OpenWrite, now_us: int, holders: frozenset[str]) -> Answer | None:
         """The answer to one write; None while it may still become better."""
         # The deadline comes first: an ack that is read late must not depend on when the timer ran.
-        now = write.configs[-1]
-        acked, needed = acks_in(now, holders), needed_in(now, write.needed)
+        now, may = write.configs[-1], write.eligible
+        acked, needed = acks_in(now, holders, may), needed_in(now, write.needed, may)
         if now_us >= write.deadline_us:
             return self._late(write, acked, needed)
-        if all(len(acks_in(c, holders)) >= needed_in(c, write.needed) for c in write.configs):
+        if all(
+            len(acks_in(c, holders, may)) >= needed_in(c, write.needed, may) for c in write.configs
+        ):
             return Answer(write.request, Outcome.COMMITTED, tuple(sorted(acked)), needed)
         return None
 
     def _late(self, write: OpenWrite, acked: frozenset[str], needed: int) -> Answer:
         reason = f"{len(acked)} of {needed} voters hold it so far"
-        return Answer(write.request, Outcome.PENDING, tuple(sorted(acked)), needed, reason)
+        peers = self.standings(write.dot, write.eligible)
+        return Answer(write.request, Outcome.PENDING, tuple(sorted(acked)), needed, reason, peers)
 
     def next_deadline_us(self) -> int | None:
         """When to look again at the latest."""

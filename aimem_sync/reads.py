@@ -34,7 +34,8 @@ class Reads:
             verdict, ranges = judge(read.after)
             if verdict is Verdict.SERVE:
                 done.append(ServeRead(read.read))
-            elif verdict is Verdict.LOST or now_us >= read.deadline_us:
+            elif now_us >= read.deadline_us:
+                # Also what seems lost waits so long: its last copy may be on a disk that is away.
                 done.append(RefuseRead(read.read, ranges, lost=verdict is Verdict.LOST))
             else:
                 wanted.update(gap.origin for gap in ranges)

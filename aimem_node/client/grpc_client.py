@@ -8,18 +8,29 @@ import grpc
 import grpc.aio
 
 from aimem_node.client.grpc_wire import CALL_TIMEOUT_S, Route, TlsFiles, failure_of
+from aimem_node.client.seen import Seen
 from aimem_node.contract.codec import from_wire, to_wire
 from aimem_node.contract.errors import Failure
 from aimem_node.contract.operations import OPERATIONS
 
 
 class GrpcClient:
-    """One node, reached over one channel, from one event loop."""
+    """One node, reached over one channel, from one event loop.
 
-    def __init__(self, route: Route, timeout_s: float = CALL_TIMEOUT_S) -> None:
-        """Opens nothing yet. timeout_s bounds each call, not streams."""
+    What an answer has shown, no later one lacks: `token` goes along with every call. Give it to
+    `go_on` of another client, and this holds there too.
+    """
+
+    def __init__(
+        self, route: Route, timeout_s: float = CALL_TIMEOUT_S, max_wait_ms: int | None = None
+    ) -> None:
+        """Opens nothing yet. timeout_s bounds each call, not streams.
+
+        max_wait_ms: how long the node may wait for what this client has seen; None: as it likes.
+        """
         self._route = route
         self._timeout_s = timeout_s
+        self.seen = Seen(max_wait_ms)
         self._channel: grpc.aio.Channel | None = None
         self._methods: dict[str, Any] = {}
 
@@ -39,6 +50,15 @@ class GrpcClient:
         """The node at "host:port"; it must show exactly the certificate in files."""
         return cls(Route(address, files, bearer), timeout_s)
 
+    @property
+    def token(self) -> str:
+        """All that this client has been shown or has written; empty before the first answer."""
+        return self.seen.token
+
+    def go_on(self, token: str) -> None:
+        """See no less than the client that this token is of."""
+        self.seen.hear(token)
+
     async def __aenter__(self) -> "GrpcClient":
         return self
 
@@ -56,9 +76,11 @@ class GrpcClient:
         """The response to a request of the contract, or the node's own Failure."""
         method = self._method(operation)
         body = to_wire(request)
-        call = method(body, timeout=self._timeout_s, metadata=self._route.metadata())
+        beside = (*self._route.metadata(), *self.seen.headers())
+        call = method(body, timeout=self._timeout_s, metadata=beside)
         try:
             answer = await call
+            self.seen.heard(await call.trailing_metadata())
         except grpc.aio.AioRpcError as error:
             raise self._failure(error) from None
         except asyncio.CancelledError:
@@ -99,7 +121,9 @@ class GrpcClient:
 
     def _failure(self, error: grpc.aio.AioRpcError) -> Failure:
         trailing = error.trailing_metadata() or ()
-        return failure_of(self._route.target, error.code(), error.details() or "", trailing)
+        failure = failure_of(self._route.target, error.code(), error.details() or "", trailing)
+        self.seen.failed(failure)
+        return failure
 
     async def _why_cancelled(self, call: Any) -> BaseException:
         """gRPC raises CancelledError also when the *node* cancelled; only ours may pass as one."""

@@ -23,6 +23,9 @@ FAILURE_KEY = "aimem-failure-bin"
 ANSWER_BYTES_MAX = 192 * 1024 * 1024
 """A page of 1,000 memories, each with 64 KiB of content and of metadata, and half as much."""
 
+METADATA_BYTES_MAX = 128 * 1024
+"""Beside an answer: a token of a thousand logs takes 56 KiB, and gRPC by itself takes 8."""
+
 CALL_TIMEOUT_S = 60.0
 """Longer than any operation's budget; short enough that a script does not hang overnight."""
 
@@ -31,6 +34,7 @@ TLS_NAME = "aimem"
 
 CHANNEL_OPTIONS = (
     ("grpc.max_receive_message_length", ANSWER_BYTES_MAX),
+    ("grpc.max_metadata_size", METADATA_BYTES_MAX),
     # Several clients of one process are several callers: no shared connections.
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.enable_http_proxy", 0),

@@ -15,7 +15,16 @@ if TYPE_CHECKING:
 
 
 class Client(Protocol):
-    """Asks one node."""
+    """Asks one node. No answer lacks what an earlier one has shown."""
+
+    @property
+    def token(self) -> str:
+        """What has been seen so far, for a client that goes on elsewhere."""
+        ...
+
+    def go_on(self, token: str) -> None:
+        """See no less than the client that this token is of."""
+        ...
 
     async def call(self, operation: str, request: Any) -> Any:
         """The response to a request of the contract ("Store", StoreRequest(...)), or Failure."""

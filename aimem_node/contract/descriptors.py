@@ -13,6 +13,10 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 PACKAGE = "aimem.v1"
 MADE = Path(__file__).parent / "made"
 TIMESTAMP = "google.protobuf.Timestamp"
+PEER_FILE = "aimem/v1/replication.proto"
+"""The one file of ours that declares no operations: what nodes say to one another. It is named
+here and cannot name itself, so that no other service slips past the rule that an operation without
+a role stops the start."""
 
 
 @cache
@@ -42,6 +46,10 @@ def message_class(pool: descriptor_pool.DescriptorPool, full_name: str) -> Any:
 
 
 def read_files(pool: descriptor_pool.DescriptorPool, file_set: bytes) -> list[Any]:
-    """The FileDescriptorProtos of our own package, with our options readable in them."""
+    """The FileDescriptorProtos that declare the surfaces, with our options readable in them."""
     reader = message_class(pool, "google.protobuf.FileDescriptorSet")
-    return [file for file in reader.FromString(file_set).file if file.package == PACKAGE]
+    return [
+        file
+        for file in reader.FromString(file_set).file
+        if file.package == PACKAGE and file.name != PEER_FILE
+    ]

@@ -148,3 +148,29 @@ def _failures_page() -> Iterator[str]:
         definite = "yes" if sign.definite else "no"
         cells = (f"`{code.value}`", sign.grpc, str(sign.http), str(sign.exit), definite, sign.next)
         yield "| " + " | ".join(cells) + " |"
+    yield from ("", "## What became of a write", "", *_OUTCOMES)
+
+
+_OUTCOMES = (
+    "A write ends in one of three ways, and `write.outcome` in its answer says which.",
+    "",
+    "| outcome | meaning | gRPC | HTTP | MCP | exit |",
+    "|---|---|---|--:|---|--:|",
+    "| committed | On the disks of at least `write.needed` nodes. | OK | 200 | the answer | 0 |",
+    "| pending | In the log here, and on `write.acks` disks so far; `write.peers` names each other "
+    "node and its reason. It spreads by itself. `WaitDurable` waits for it; the same request key "
+    "tells how it stands. | OK | 202 | the answer and a line that says so | 9 |",
+    "| not written | The failure `NOT_WRITTEN`: nothing was logged anywhere. `details.peers` names "
+    "each other node and its reason. | UNAVAILABLE | 503 with Retry-After | isError | 5 |",
+    "",
+    "## What a session has seen",
+    "",
+    "Every answer brings a token of what its caller has seen by then: in the gRPC trailer and in "
+    "the HTTP header `Aimem-Token`. Sent back as `Aimem-After`, to any node of the cluster, it "
+    "keeps a later answer from showing less: the node waits for what it lacks, at most "
+    "`Aimem-Max-Wait-Ms` (500), and then fails with `UNAVAILABLE` and `details.missing`, or with "
+    "`DATA_LOST` when nobody has it any more. The command line, the Python clients and MCP "
+    "sessions do this by themselves. A token longer than 4,096 characters is only sent to a "
+    "caller who sent `Aimem-After`, which may be empty.",
+)
+"""What the table of failures does not show."""

@@ -43,6 +43,8 @@ class Code(StrEnum):
     "The disk did not take it."
     CORRUPT = "CORRUPT"
     "What is on the disk is not what was written there."
+    DATA_LOST = "DATA_LOST"
+    "The session has seen something that was on one disk only, and that disk is gone."
     UNIMPLEMENTED = "UNIMPLEMENTED"
     "This node does not know the operation."
     INTERNAL = "INTERNAL"
@@ -104,6 +106,13 @@ SIGNS: Mapping[Code, Sign] = MappingProxyType(
         ),
         Code.CORRUPT: Sign(
             "DATA_LOSS", 500, 7, True, "Run aimem-node doctor; restore the last good backup."
+        ),
+        Code.DATA_LOST: Sign(
+            "DATA_LOSS",
+            410,
+            7,
+            True,
+            "Store it again, and leave the session's token out from now on.",
         ),
         Code.UNIMPLEMENTED: Sign(
             "UNIMPLEMENTED", 501, 8, True, "Ask capabilities what this node can do."

@@ -64,6 +64,7 @@ def _enum(enum: Any, outside: str) -> Iterator[tuple[str, str]]:
 
 def _methods(service: Any, outside: str) -> Iterator[tuple[str, str]]:
     for method in service.method:
+        asked = "a stream of " if method.client_streaming else ""
         stream = "a stream of " if method.server_streaming else ""
-        promise = f"{method.input_type} answered with {stream}{method.output_type}"
+        promise = f"{asked}{method.input_type} answered with {stream}{method.output_type}"
         yield f"method {outside}.{service.name}/{method.name}", promise

@@ -16,6 +16,7 @@ from aimem_node import logs
 from aimem_node.clocks import Clock
 from aimem_node.metrics import Metrics
 from aimem_node.replica.replica import Intent, Replica, Tx
+from aimem_node.replica.writing import HERE
 from aimem_node.replica.touch import Touch
 
 FLUSH_AFTER_S = 60.0
@@ -115,7 +116,7 @@ class Tally:
         def work(tx: Tx) -> int:
             return sum(self._flush_one(tx, record_id, touch) for record_id, touch in batch.items())
 
-        written = await self._replica.write(intent, work)
+        written = await self._replica.write(intent, work, HERE)
         self._forget(batch)
         self._metrics.touched.inc(written.response)
         self._metrics.ops.inc(len(written.write_ids))

@@ -19,7 +19,7 @@ from typing import Any
 from aimem_node.contract import codec
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.contract.operations import Operation
-from aimem_node.contract.values import Memory
+from aimem_node.contract.values import Memory, Outcome, WriteResult
 
 
 class Format(StrEnum):
@@ -48,6 +48,7 @@ COMPACT_COLUMNS: Mapping[type[Any], tuple[str, ...]] = {
         "archived_at",
         "archive_reason",
         "conflicts",
+        "pending",
         "content",
     )
 }
@@ -90,10 +91,35 @@ def items_text(items: Sequence[Any], more: bool) -> str:
 
 
 def failure_text(failure: Failure) -> str:
-    """`CODE at $.path: message. Next: what to do.`"""
+    """`CODE at $.path: message (peer: why). Next: what to do.`"""
     place = f" at {failure.path}" if failure.path else ""
-    text = f"{failure.code}{place}: {_sentence(failure.message)}"
+    told = failure.details.get("peers")
+    peers = [one for one in told if isinstance(one, Mapping)] if isinstance(told, list) else []
+    said = f" ({_peers_text(peers)})" if peers else ""
+    text = f"{failure.code}{place}: {_sentence(failure.message.rstrip('.') + said)}"
     return f"{text} Next: {_sentence(failure.next)}" if failure.next else text
+
+
+def pending_text(response: Any) -> str:
+    """One line about a write that is not yet on enough nodes; empty for every other answer."""
+    write = getattr(response, "write", None)
+    if not isinstance(write, WriteResult) or write.outcome is not Outcome.PENDING:
+        return ""
+    away = [codec.to_json(one) for one in write.peers if one.state != "holds"]
+    why = _peers_text(away) or write.reason or "nothing is known of the others"
+    return (
+        f"stored, but only on {write.acks} of {write.needed} nodes so far: {_sentence(why)} "
+        "It spreads by itself as soon as they are in reach: there is no need to send it again."
+    )
+
+
+def _peers_text(peers: Sequence[Mapping[str, Any]]) -> str:
+    """`lab-2: unreachable, silent for 3 s; lab-3: behind`."""
+    return "; ".join(
+        f"{one.get('name') or str(one.get('node_id', ''))[:8]}: "
+        + ", ".join(str(one[part]) for part in ("state", "reason") if one.get(part))
+        for one in peers
+    )
 
 
 def _sentence(text: str) -> str:
@@ -128,7 +154,7 @@ def _content_last(names: list[str]) -> list[str]:
 
 
 def _blank(value: Any) -> bool:
-    return value in _EMPTY or (value == 0 and not isinstance(value, bool))
+    return value in _EMPTY or value == 0  # no is what the absence of a column says
 
 
 def _cell(value: Any) -> str:

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from aimem_node.contract import codec
-from aimem_node.contract.calls import Channel, Credentials, Dispatch
+from aimem_node.contract.calls import TOKEN_KEY, Channel, Credentials, Dispatch
 from aimem_node.contract.errors import Failure
 from aimem_node.contract.operations import OPERATIONS, Operation
 from aimem_node.contract.values import Outcome
@@ -39,6 +39,7 @@ from aimem_node.gateways.refusals import (
 from aimem_node.version import VERSION
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_TOKEN_HEADER = TOKEN_KEY.title()
 _METRICS_PATHS = frozenset({"/metrics", "/api/v1/metrics"})
 
 
@@ -172,7 +173,9 @@ class HttpGateway:
             await _stop(left)
             await _stop(work)
         text = codec.dumps(codec.to_json(response)) + "\n"
-        return Response(text, _status(operation, response), media_type=JSON_TYPE)
+        told = credentials.session.told if credentials.session is not None else ""
+        headers = {_TOKEN_HEADER: told} if told else None
+        return Response(text, _status(operation, response), headers, media_type=JSON_TYPE)
 
     async def _stream(
         self,

@@ -6,6 +6,7 @@ and leaves their scope, because the requests that use them come and go in tasks 
 """
 
 import asyncio
+from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qs
@@ -13,6 +14,7 @@ from urllib.parse import parse_qs
 from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
+from aimem_node.client.seen import Seen
 from aimem_node.contract.calls import Credentials, Dispatch
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.gateways.mcp_sdk import McpSdk, read_profile
@@ -30,6 +32,24 @@ class _Room:
     sessions: Any
     keeper: "asyncio.Task[None]"
     closing: asyncio.Event
+
+
+class SeenBySession:
+    """What each session has seen; of those beyond SESSIONS_MAX the ones that spoke last."""
+
+    def __init__(self) -> None:
+        self._seen: OrderedDict[str, Seen] = OrderedDict()
+
+    def of(self, context: Any) -> Seen:
+        """What the session of one request has seen. Without a session every request begins anew."""
+        session_id = Headers(scope=context.request.scope).get("mcp-session-id", "")
+        if not session_id:
+            return Seen()
+        seen = self._seen.setdefault(session_id, Seen())
+        self._seen.move_to_end(session_id)
+        if len(self._seen) > SESSIONS_MAX:
+            self._seen.popitem(last=False)
+        return seen
 
 
 class McpOverHttp:
@@ -75,7 +95,7 @@ class McpOverHttp:
     async def _open(self, profile: str, module: Any) -> _Room:
         from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
-        server = module.build(self._dispatch, profile, self._version, _caller)
+        server = module.build(self._dispatch, profile, self._version, _caller, SeenBySession().of)
         sessions = StreamableHTTPSessionManager(
             server, json_response=True, max_sessions=SESSIONS_MAX
         )

@@ -21,8 +21,9 @@ from mcp.server.context import ServerRequestContext
 from mcp.shared.exceptions import MCPError
 from mcp_types.jsonrpc import INVALID_PARAMS
 
+from aimem_node.client.seen import Seen
 from aimem_node.contract import codec, schema
-from aimem_node.contract.calls import Credentials, Dispatch
+from aimem_node.contract.calls import Credentials, Dispatch, Session
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.contract.operations import OPERATIONS, Operation, Profile
 from aimem_node.gateways import answers
@@ -71,11 +72,17 @@ class McpGateway:
     """The handlers of one MCP server."""
 
     def __init__(
-        self, dispatch: Dispatch, profile: str, credentials_of: Callable[[Context], Credentials]
+        self,
+        dispatch: Dispatch,
+        profile: str,
+        credentials_of: Callable[[Context], Credentials],
+        seen_of: Callable[[Context], Seen],
     ) -> None:
+        """`seen_of` gives what the client of a request has seen. The agent never hears of it."""
         self._dispatch = dispatch
         self._toolbox = toolbox(profile)
         self._credentials_of = credentials_of
+        self._seen_of = seen_of
 
     async def list_tools(
         self, _context: Context, _params: types.PaginatedRequestParams | None
@@ -91,22 +98,49 @@ class McpGateway:
         if operation is None:
             raise MCPError(INVALID_PARAMS, _no_such_tool(params.name, self._toolbox))
         try:
-            text = await self._run(operation, dict(params.arguments or {}), context)
+            return await self._run(operation, dict(params.arguments or {}), context)
         except Exception as fault:
             failure = as_failure(fault, operation.name)
             return _result(answers.failure_text(failure), failed=True)
-        return _result(text)
 
-    async def _run(self, operation: Operation, arguments: dict[str, Any], context: Context) -> str:
+    async def _run(
+        self, operation: Operation, arguments: dict[str, Any], context: Context
+    ) -> types.CallToolResult:
         wanted = answers.Format.TOON_COMPACT
         if _takes_format(operation):
             wanted = answers.read_format(arguments.pop("format", wanted))
         credentials = self._with_hint(self._credentials_of(context), context)
         if operation.streaming:
-            return await self._collect(operation, arguments, credentials)
+            return _result(await self._collect(operation, arguments, credentials))
         request = codec.from_json(operation.request, arguments)
-        response = await self._dispatch.call(operation.name, request, credentials)
-        return answers.answer_text(operation, response, wanted)
+        response = await self._call(operation, request, credentials, context)
+        text = answers.answer_text(operation, response, wanted)
+        pending = answers.pending_text(response)
+        if not pending:
+            return _result(text)
+        # An agent that only skims must not take it for safe.
+        return types.CallToolResult(
+            content=[types.TextContent(text=text), types.TextContent(text=pending)],
+            structured_content=codec.to_json(response),
+        )
+
+    async def _call(
+        self, operation: Operation, request: Any, credentials: Credentials, context: Context
+    ) -> Any:
+        """The response, which lacks nothing that this MCP session has been shown before."""
+        seen = self._seen_of(context)
+        given = credentials.session or Session()
+        seen.hear(given.after)
+        session = replace(given, after=seen.token)
+        try:
+            response = await self._dispatch.call(
+                operation.name, request, replace(credentials, session=session)
+            )
+        except Failure as failure:
+            seen.failed(failure)
+            raise
+        seen.hear(session.token)
+        return response
 
     async def _collect(
         self, operation: Operation, arguments: dict[str, Any], credentials: Credentials
@@ -170,9 +204,13 @@ def build(
     profile: str,
     version: str,
     credentials_of: Callable[[Context], Credentials],
+    seen_of: Callable[[Context], Seen],
 ) -> Server[Any]:
-    """An SDK server that shows one profile. `credentials_of` says who makes a request."""
-    gateway = McpGateway(dispatch, profile, credentials_of)
+    """An SDK server that shows one profile.
+
+    `credentials_of` says who makes a request, `seen_of` what that client has been shown.
+    """
+    gateway = McpGateway(dispatch, profile, credentials_of, seen_of)
     return Server(
         "aimem",
         version=version,

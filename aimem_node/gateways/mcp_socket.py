@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aimem_node import logs
+from aimem_node.client.seen import Seen
 from aimem_node.contract import codec
 from aimem_node.contract.calls import Channel, Credentials, Dispatch
 from aimem_node.contract.errors import Code, Failure
@@ -141,8 +142,13 @@ class McpSocket:
         module = await self._sdk.module()
         from aimem_node.gateways.mcp_bridge import Bridge
 
+        seen = Seen()
         server = module.build(
-            self._dispatch, preface.profile, self._version, lambda _context: credentials
+            self._dispatch,
+            preface.profile,
+            self._version,
+            lambda _context: credentials,
+            lambda _context: seen,
         )
         _log.info(
             "mcp_client_came", profile=preface.profile, uid=credentials.uid, pid=credentials.pid

@@ -14,7 +14,7 @@ from starlette.datastructures import Headers
 from starlette.types import Receive
 
 from aimem_node.contract import codec
-from aimem_node.contract.calls import Channel, Credentials
+from aimem_node.contract.calls import AFTER_KEY, WAIT_KEY, Channel, Credentials, read_session
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.contract.operations import Effect, Field, Operation
 from aimem_node.gateways.paths import Found
@@ -61,6 +61,7 @@ def credentials_of(headers: Headers, peer: Peer) -> Credentials:
         fingerprint=None,
         agent_hint=headers.get("x-agent-id", ""),
         surface="cli" if ours else "http",
+        session=read_session(headers.get(AFTER_KEY), headers.get(WAIT_KEY)),
     )
 
 

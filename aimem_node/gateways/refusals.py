@@ -5,6 +5,7 @@ cannot forge keep those out: Host, which carries the page's own name after a DNS
 and Origin, which a browser adds to every request that could change something.
 """
 
+import math
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -39,8 +40,15 @@ def failure_response(
     if status == 401:
         told["WWW-Authenticate"] = 'Bearer realm="aimem"'
     if status in (429, 503):
-        told["Retry-After"] = str(RETRY_AFTER_S)
+        told["Retry-After"] = str(_retry_after_s(failure))
     return Response(codec.dumps(errors.to_json(failure)) + "\n", status, told, media_type=JSON_TYPE)
+
+
+def _retry_after_s(failure: Failure) -> int:
+    """Whole seconds: what the failure itself knows, or the usual."""
+    given = failure.details.get("retry_after_s")
+    sound = isinstance(given, int | float) and not isinstance(given, bool) and given > 0
+    return max(1, math.ceil(given)) if sound and given is not None else RETRY_AFTER_S
 
 
 def no_such_path(method: str, path: str, nearest: tuple[str, ...]) -> Response:

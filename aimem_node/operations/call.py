@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from aimem_node.clocks import Chance
 from aimem_node.contract.errors import Code, Failure
+from aimem_node.replica.cluster import Cluster
 from aimem_node.replica.replica import Tx
 from aimem_node.replica.touch import Touches
 from aimem_node.store.view import View
@@ -67,6 +68,10 @@ class ReadCall:
     "Whether this caller may speak for an agent id."
     operator: bool
     "Whether the caller has the admin role, for what only some uses of an operation need."
+    pending: Callable[[str], bool]
+    "Whether it is unknown that enough nodes hold this op (origin:sequence) on disk."
+    find_member: Callable[[str], str]
+    "Node id of the member with this name or id. Raises NOT_FOUND or AMBIGUOUS."
 
 
 @dataclass(slots=True)
@@ -95,6 +100,16 @@ class WriteCall(ReadCall):
                 next="Use a new key if it is to be stored again.",
             )
         return record_id
+
+
+@dataclass(slots=True)
+class ClusterCall:
+    """One call about the cluster. It runs on the event loop and may wait."""
+
+    author: str
+    now_us: int
+    cluster: Cluster
+    node: NodeFacts
 
 
 @dataclass(slots=True)

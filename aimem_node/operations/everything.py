@@ -2,11 +2,15 @@
 
 from aimem_node.operations import (  # noqa: F401
     archive,
+    cluster,
+    copies,
     forgetting,
+    joining,
     links,
     memories,
     namespaces,
     recall,
     transfer,
     upkeep,
+    waiting,
 )  # fmt: skip

@@ -55,6 +55,7 @@ def memory_of(call: ReadCall, row: MemoryRow, score: float | None = None) -> Mem
         write_id=row.write_id,
         conflicts=row.conflicts,
         score=score,
+        pending=bool(row.written_id) and call.pending(row.written_id),
     )
 
 

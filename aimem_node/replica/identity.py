@@ -8,12 +8,14 @@ identifiers because without them only the first of several roots verifies, and i
 fixed and far apart because a fresh date and a slow clock would break a join.
 """
 
+import contextlib
 import datetime
 import hashlib
 import os
 import re
 import shutil
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from cryptography import x509
@@ -37,6 +39,17 @@ CERT_BYTES_MAX = 16 * 1024
 
 _NODE_ID = re.compile(r"[0-9a-f]{32}")
 _DIRECTORY, _KEY, _CERT = "identity", "node.key", "node.crt"
+_NEXT_KEY, _NEXT_CERT = "next.key", "next.crt"
+
+
+def identity_dir(data_dir: str) -> Path:
+    """Where the key is, and whatever must stay with it when the store is restored."""
+    return Path(data_dir) / _DIRECTORY
+
+
+def is_node_id(text: str) -> bool:
+    """Whether this could name a node: 32 lower-case hex digits."""
+    return _NODE_ID.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +120,51 @@ class Identity:
                 if not os.path.isdir(home):  # otherwise another process was first: take its
                     message = f"cannot make the node's key in {home}: {error.strerror}"
                     raise Failure(Code.STORAGE, message) from error
+        if _is_switching(home):
+            with contextlib.suppress(Failure):  # then it is a left-over and not this key's
+                cls._load(home, _KEY, _NEXT_CERT)
+                _switch(home)
         return cls._load(home)
 
     @classmethod
-    def _load(cls, home: str) -> "Identity":
-        key_pem = _read(os.path.join(home, _KEY), secret=True)
-        cert_pem = _read(os.path.join(home, _CERT))
+    def load_next(cls, data_dir: str) -> "Identity | None":
+        """The key that is to replace the present one, if it was made already."""
+        home = os.path.join(data_dir, _DIRECTORY)
+        if not all(os.path.exists(os.path.join(home, file)) for file in (_NEXT_KEY, _NEXT_CERT)):
+            return None
+        return cls._load(home, _NEXT_KEY, _NEXT_CERT)
+
+    def make_next(self, data_dir: str, chance: Chance) -> "Identity":
+        """A new key for the same node, kept beside the present one; the same if it is there.
+
+        Raises CORRUPT when the one that is there cannot be used, STORAGE when it cannot be written.
+        """
+        home = os.path.join(data_dir, _DIRECTORY)
+        found = Identity.load_next(data_dir)
+        if found is None:
+            try:
+                _create_next(home, self.node_id, chance)
+            except OSError as error:
+                message = f"cannot make the node's next key in {home}: {error.strerror}"
+                raise Failure(Code.STORAGE, message) from error
+            found = Identity._load(home, _NEXT_KEY, _NEXT_CERT)
+        if found.node_id != self.node_id:
+            raise _damaged(home, "the next key is another node's")
+        return found
+
+    @classmethod
+    def switch(cls, data_dir: str) -> "Identity":
+        """Put the next key in the place of the present one, which is gone then. STORAGE."""
+        home = os.path.join(data_dir, _DIRECTORY)
+        if cls.load_next(data_dir) is None and not _is_switching(home):
+            raise _damaged(home, "there is no next key")
+        _switch(home)
+        return cls._load(home)
+
+    @classmethod
+    def _load(cls, home: str, key_file: str = _KEY, cert_file: str = _CERT) -> "Identity":
+        key_pem = _read(os.path.join(home, key_file), secret=True)
+        cert_pem = _read(os.path.join(home, cert_file))
         try:
             key = serialization.load_pem_private_key(key_pem, password=None)
         except (ValueError, TypeError) as error:
@@ -125,7 +177,7 @@ class Identity:
             raise _damaged(home, "the key is not an ECDSA key")
         if _spki(key.public_key()) != _spki(certificate._key):  # noqa: SLF001 - the same module
             raise _damaged(home, "the key and the certificate do not belong together")
-        if not _NODE_ID.fullmatch(certificate.common_name):
+        if not is_node_id(certificate.common_name):
             raise _damaged(home, "the certificate does not name a node")
         return cls(certificate.common_name, certificate, key_pem, key)
 
@@ -223,6 +275,22 @@ def _check(cert: x509.Certificate, what: str) -> ec.EllipticCurvePublicKey:
 def _create(home: str, chance: Chance) -> None:
     """Write both files aside and rename: a crash leaves a whole identity or none."""
     node_id = chance.token_hex(16)
+    key_pem, cert_pem = _new_pair(node_id, chance)
+    aside = f"{home}.{node_id[:8]}.new"
+    os.makedirs(os.path.dirname(home), mode=0o700, exist_ok=True)
+    os.mkdir(aside, 0o700)
+    try:
+        _write(os.path.join(aside, _KEY), key_pem, 0o600)
+        _write(os.path.join(aside, _CERT), cert_pem, 0o644)
+        _sync(aside)
+        os.rename(aside, home)
+        _sync(os.path.dirname(home))
+    except OSError:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+
+
+def _new_pair(node_id: str, chance: Chance) -> tuple[bytes, bytes]:
     serial = int(chance.token_hex(16), 16) >> 1 or 1
     key = ec.generate_private_key(ec.SECP256R1())
     key_pem = key.private_bytes(
@@ -230,18 +298,41 @@ def _create(home: str, chance: Chance) -> None:
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    aside = f"{home}.{node_id[:8]}.new"
-    os.makedirs(os.path.dirname(home), mode=0o700, exist_ok=True)
-    os.mkdir(aside, 0o700)
+    return key_pem, make_certificate(key, node_id, serial)
+
+
+def _create_next(home: str, node_id: str, chance: Chance) -> None:
+    """The key before the certificate: a certificate without a key means that a switch is on."""
+    key_pem, cert_pem = _new_pair(node_id, chance)
+    if os.path.exists(os.path.join(home, _NEXT_CERT)):
+        os.remove(os.path.join(home, _NEXT_CERT))
+    for file, content, mode in ((_NEXT_KEY, key_pem, 0o600), (_NEXT_CERT, cert_pem, 0o644)):
+        path = os.path.join(home, file)
+        aside = path + ".new"
+        if os.path.exists(aside):  # of an earlier try
+            os.remove(aside)
+        _write(aside, content, mode)
+        os.replace(aside, path)
+        _sync(home)
+
+
+def _is_switching(home: str) -> bool:
+    """Whether a crash came between the two renames of a switch."""
+    has_key = os.path.exists(os.path.join(home, _NEXT_KEY))
+    return os.path.exists(os.path.join(home, _NEXT_CERT)) and not has_key
+
+
+def _switch(home: str) -> None:
+    """Rename the key, then the certificate. Who finds only the second one finishes it."""
     try:
-        _write(os.path.join(aside, _KEY), key_pem, 0o600)
-        _write(os.path.join(aside, _CERT), make_certificate(key, node_id, serial), 0o644)
-        _sync(aside)
-        os.rename(aside, home)
-        _sync(os.path.dirname(home))
-    except OSError:
-        shutil.rmtree(aside, ignore_errors=True)
-        raise
+        if not _is_switching(home):
+            os.replace(os.path.join(home, _NEXT_KEY), os.path.join(home, _KEY))
+            _sync(home)
+        os.replace(os.path.join(home, _NEXT_CERT), os.path.join(home, _CERT))
+        _sync(home)
+    except OSError as error:
+        message = f"cannot put the next key of {home} in its place: {error.strerror}"
+        raise Failure(Code.STORAGE, message, next="Start the node again.") from error
 
 
 def _write(path: str, content: bytes, mode: int) -> None:

@@ -11,112 +11,73 @@ import asyncio
 import contextlib
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from aimem_node.clocks import Chance, Clock
 from aimem_node.contract.errors import Code, Failure
+from aimem_node.replica.fence import Fence
 from aimem_node.replica.identity import Identity
+from aimem_node.replica.standing import META_CLUSTER_ID
+from aimem_node.replica.writing import (
+    ANY_WISH,
+    NO_ACK,
+    Ack,
+    Attempt,
+    Copies,
+    Intent,
+    Tx,
+    Wish,
+    Written,
+    ack_of,
+)
+from aimem_node.store.rows import IdemRow
 from aimem_node.store.session import WriteSession
 from aimem_node.store.store import Store
-from aimem_sync.change import Change, body_for
-from aimem_sync.display import Display
-from aimem_sync.lamport import next_lamport
-from aimem_sync.log import append
-from aimem_sync.op import Kind, Op, Origin, Stamp
+from aimem_sync.events import WriteWanted
+from aimem_sync.op import Dot, Origin
+
+if TYPE_CHECKING:
+    from aimem_node.replica.plane import Plane
+
+__all__ = ["ANY_WISH", "Ack", "Intent", "Replica", "Tx", "Wish", "Written", "request_sha256"]
 
 R = TypeVar("R")
 
-META_INCARNATION = "incarnation"
-META_NODE_ID = "node_id"
-META_RESTORED = "restored"
-META_CLUSTER_ID = "cluster_id"
-OPS_PER_WRITE_MAX = 5_000
-"""What one request may append. A bulk store of 1,000 memories stays far below; a forget pages."""
-
-
-@dataclass(frozen=True, slots=True)
-class Intent(Generic[R]):
-    """Who wants a write, under which request key, and how its answer is kept."""
-
-    author: str
-    now_us: int
-    encode: Callable[[R], bytes]
-    decode: Callable[[bytes], R]
-    request_key: str = ""
-    request_sha256: bytes = b""
-
-
-@dataclass(frozen=True, slots=True)
-class Written(Generic[R]):
-    """What a write did: its answer and the ops it appended, or an earlier answer again."""
-
-    response: R
-    write_ids: tuple[str, ...]
-    replayed: bool
-
-
-@dataclass(slots=True)
-class Tx:
-    """One write in progress. Everything it changes is kept together, or not at all."""
-
-    session: WriteSession
-    origin: Origin
-    author: str
-    now_us: int
-    request_key: str
-    sign: Callable[[bytes], bytes]
-    ops: list[Op] = field(default_factory=list)
-    shown: set[str] = field(default_factory=set)
-    """Records whose text the answer holds although no op speaks of them: an erasure must find it
-    where answers are kept."""
-
-    def change(self, change: Change) -> Display | None:
-        """Stamp one change, append it to this node's log and fold it. Returns what is shown now."""
-        body = body_for(change, self.session.state(change.record_id), self.origin)
-        return self._append(change.kind, change.record_id, body)
-
-    def purge(self, record_id: str) -> None:
-        """Ban a record for good and erase the text of its ops, here and wherever this op goes."""
-        self.change(Change(record_id, "memory", kind=Kind.PURGE))
-
-    def _append(self, kind: str, record_id: str, body: bytes) -> Display | None:
-        if len(self.ops) >= OPS_PER_WRITE_MAX:
-            raise Failure(
-                Code.TOO_LARGE,
-                f"one request may append {OPS_PER_WRITE_MAX} ops and this one wants more",
-                next="Send it in smaller parts.",
-            )
-        stamp = Stamp(lamport=next_lamport(self.session.lamport()), wall_us=self.now_us, epoch=0)
-        op = append(
-            self.session.head(self.origin),
-            stamp,
-            kind,
-            record_id,
-            body,
-            self.author,
-            self.request_key,
-            self.origin,
-            self.sign,
-        )
-        self.ops.append(op)
-        return self.session.take(op)
+META_INCARNATION: Final = "incarnation"
+META_NODE_ID: Final = "node_id"
+META_RESTORED: Final = "restored"
+READ_MS: Final = 5_000
 
 
 class Replica:
     """This node's share of the cluster: its identity, its log, and the store they live in."""
 
-    def __init__(self, store: Store, identity: Identity, clock: Clock, origin: Origin) -> None:
+    def __init__(
+        self, store: Store, identity: Identity, clock: Clock, origin: Origin, fence: Fence
+    ) -> None:
         self.store = store
         self.identity = identity
         self.clock = clock
-        self.origin = origin
+        self.first_origin = origin
+        "The log as found at the start; `origin` is the one of now."
+        self.fence = fence
+        self.plane: Plane
+        "Set once the core runs, before anything is written."
+        self.copies: Copies | None = None
+        "Where a namespace says on how many nodes, and on which, it is kept; None: nowhere."
+        self.copies_set = True
+        "Whether any namespace may say so. Found out by the first write."
         self.asked = 0
         """How many writes have been asked for since the start. Who can wait watches it."""
 
+    @property
+    def origin(self) -> Origin:
+        """The log that this node writes now."""
+        return self.plane.origin
+
     @classmethod
     async def start(
-        cls, store: Store, identity: Identity, clock: Clock, chance: Chance
+        cls, store: Store, identity: Identity, clock: Clock, chance: Chance, fence: Fence
     ) -> "Replica":
         """Take up the origin that the store names, or mint one: at first start and after a restore.
 
@@ -133,8 +94,13 @@ class Replica:
                     next="Put the node's own key back, or start with an empty data directory.",
                 )
             incarnation = session.meta(META_INCARNATION)
-            if incarnation is None or session.meta(META_RESTORED) is not None:
+            gone_back = incarnation is not None and fence.rolled_back(
+                session.head(Origin(identity.node_id, incarnation.decode())).seq,
+                incarnation.decode(),
+            )
+            if incarnation is None or gone_back or session.meta(META_RESTORED) is not None:
                 incarnation = chance.token_hex(8).encode()
+                fence.renew(incarnation.decode())
                 session.put_meta(META_INCARNATION, incarnation)
                 session.delete_meta(META_RESTORED)
                 session.put_meta(META_NODE_ID, identity.node_id.encode())
@@ -143,52 +109,52 @@ class Replica:
             return Origin(identity.node_id, incarnation.decode())
 
         origin = await asyncio.wrap_future(store.writer.submit(settle))
-        return cls(store, identity, clock, origin)
+        return cls(store, identity, clock, origin, fence)
 
-    async def write(self, intent: Intent[R], work: Callable[[Tx], R]) -> Written[R]:
-        """Run `work` inside the next transaction and answer once it is on disk.
+    async def write(
+        self, intent: Intent[R], work: Callable[[Tx], R], wish: Wish = ANY_WISH
+    ) -> Written[R]:
+        """Run `work` inside the next transaction; answer once enough members hold it on disk.
 
-        Raises Failure: whatever the work refuses with (nothing was written), CONFLICT when the
-        request key was used for another request, STORAGE when the disk could not keep it.
+        Raises Failure: NOT_WRITTEN when too few members are in reach, whatever the work refuses
+        with (in both cases nothing was written), CONFLICT when the request key was used for
+        another request, STORAGE when the disk could not keep it. A write that is in the log but
+        not on enough disks in time is no failure: its `ack` says PENDING.
         """
-
         self.asked += 1
-        erased: list[str] = []
-
-        def job(session: WriteSession) -> Written[R]:
-            if intent.request_key:
-                seen = session.idem(intent.author, intent.request_key)
-                if seen is not None:
-                    return self._again(intent, seen)
-            # This node is the only member, so what it has is what every member has.
-            session.settled = session.have()
-            tx = Tx(
-                session, self.origin, intent.author, intent.now_us, intent.request_key,
-                self.identity.sign,
-            )  # fmt: skip
-            response = work(tx)
-            erased.extend(op.record_id for op in tx.ops if op.kind == Kind.PURGE)
-            write_ids = tuple(str(op.dot) for op in tx.ops)
-            if intent.request_key:
-                session.put_idem(
-                    intent.author,
-                    intent.request_key,
-                    intent.request_sha256,
-                    _pack(write_ids, intent.encode(response)),
-                    intent.now_us,
-                    sorted({op.record_id for op in tx.ops} | tx.shown),
-                )
-            return Written(response, write_ids, replayed=False)
-
-        written = await asyncio.wrap_future(self.store.writer.submit(job))
-        if erased:
+        attempt = Attempt(self, intent, work, wish)
+        written = await attempt.run()
+        if attempt.erased:
             # A reader that is in the way delays this; the writer goes on with it when idle.
             with contextlib.suppress(Failure):
                 await asyncio.wrap_future(self.store.writer.scrub())
         return written
 
+    async def wait(self, dot: Dot, wish: Wish) -> Ack:
+        """Wait until enough members hold an op that is in the log here, or the time is up."""
+        plane = self.plane
+        request = plane.new_request()
+        deadline_us = self.clock.monotonic_us() + wish.deadline_ms * 1_000
+        wanted = WriteWanted(request, deadline_us, wish.needed, known=dot)
+        try:
+            return ack_of(await plane.ask_write(wanted, _never), plane)
+        finally:
+            plane.forget(request)
+
+    async def earlier(self, intent: Intent[R]) -> Written[R] | None:
+        """What this request key did before, if it did anything. Raises CONFLICT as write does."""
+        if not intent.request_key:
+            return None
+        seen = await asyncio.wrap_future(
+            self.store.readers.submit(
+                lambda view: view.idem(intent.author, intent.request_key), READ_MS
+            )
+        )
+        return None if seen is None else self.again(intent, seen)
+
     @staticmethod
-    def _again(intent: Intent[R], seen: Any) -> Written[R]:
+    def again(intent: Intent[R], seen: IdemRow) -> Written[R]:
+        """The first answer to a request key. Raises CONFLICT if it was to another request."""
         if seen.request_sha256 != intent.request_sha256:
             raise Failure(
                 Code.CONFLICT,
@@ -197,12 +163,12 @@ class Replica:
                 next="Use a new key for a new request.",
             )
         write_ids, answer = _unpack(seen.response)
-        return Written(intent.decode(answer), write_ids, replayed=True)
+        return Written(intent.decode(answer), write_ids, replayed=True, ack=NO_ACK)
 
 
-def _pack(write_ids: tuple[str, ...], answer: bytes) -> bytes:
-    head = "\n".join(write_ids).encode()
-    return len(head).to_bytes(4, "big") + head + answer
+def request_sha256(operation: str, wire: bytes) -> bytes:
+    """What a request key is bound to: the operation and its request, without its options."""
+    return hashlib.sha256(operation.encode() + b"\0" + wire).digest()
 
 
 def _unpack(kept: bytes) -> tuple[tuple[str, ...], bytes]:
@@ -211,6 +177,5 @@ def _unpack(kept: bytes) -> tuple[tuple[str, ...], bytes]:
     return tuple(head.split("\n")) if head else (), kept[4 + size :]
 
 
-def request_sha256(operation: str, wire: bytes) -> bytes:
-    """What a request key is bound to: the operation and its request, without its options."""
-    return hashlib.sha256(operation.encode() + b"\0" + wire).digest()
+def _never(_request: int) -> None:
+    raise AssertionError("an op that is in the log is not stamped again")

@@ -14,21 +14,31 @@ from typing import Any
 from aimem_node import logs
 from aimem_node.clocks import Chance, Clock
 from aimem_node.contract import codec, validate
-from aimem_node.contract.calls import Credentials
+from aimem_node.contract.calls import Channel, Credentials, Session
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.contract.operations import OPERATIONS, Effect, Operation, Role
-from aimem_node.contract.values import Outcome, WriteResult
+from aimem_node.contract.values import WriteOptions, WriteResult
 from aimem_node.metrics import Metrics
 from aimem_node.operations import registry
-from aimem_node.operations.call import NodeFacts, ReadCall, StreamCall, WriteCall
-from aimem_node.replica.replica import Intent, Replica, Tx, request_sha256
+from aimem_node.operations.call import ClusterCall, NodeFacts, ReadCall, StreamCall, WriteCall
+from aimem_node.replica.cluster import Cluster
+from aimem_node.replica.replica import Intent, Replica, Tx, Wish, request_sha256
 from aimem_node.replica.touch import Touches
+from aimem_node.replica.writing import DEADLINE_MS
 from aimem_node.rpc.principals import Authenticator, Principal, resolve_agent
 from aimem_node.store.view import View
+from aimem_sync.cursor import Cursor
+from aimem_sync.dot import Dot
+from aimem_sync.faults import OpFault
+from aimem_sync.tokens import Token
 
 READ_BUDGET_MS = 5_000
 """A read that takes longer is stopped: it would hold a reader that others wait for."""
 SLOW_CALL_MS = 1_000
+ABOUT_ITSELF = frozenset({"Health", "Capabilities"})
+"""Operations that say nothing of memories: no session has seen anything that they could lack."""
+WAIT_MS_MAX = 60_000
+"""How long a read may wait for what its session has seen elsewhere."""
 
 Office = Callable[[Operation, Any], Any]
 Speaker = Callable[[str | None], str]
@@ -74,8 +84,10 @@ class Dispatcher:
         chance: Chance,
         announcements: Announcements,
         office: Office,
+        cluster: Cluster,
     ) -> None:
         registry.check_complete()
+        self.cluster = cluster
         self.replica = replica
         self.authenticator = authenticator
         self.touches = touches
@@ -95,7 +107,8 @@ class Dispatcher:
             principal, checked = self._admit(declared, request, credentials)
             speaker = self._speaker(principal, credentials)
             operator = Role.ADMIN in principal.roles
-            return await self._run(declared, checked, principal.id, speaker, operator=operator)
+            caller = _Caller(principal.id, speaker, operator, credentials)
+            return await self._run(declared, checked, caller)
         except Failure as failure:
             code = failure.code.value
             raise
@@ -109,7 +122,7 @@ class Dispatcher:
             took_s = time.perf_counter() - started
             self.metrics.calls.labels(operation, credentials.surface, code).inc()
             self.metrics.latency.labels(operation).observe(took_s)
-            if took_s * 1000 > SLOW_CALL_MS:
+            if took_s * 1000 > max(SLOW_CALL_MS, declared.p95_ms):
                 self.log.warning("call_was_slow", operation=operation, took_ms=int(took_s * 1000))
 
     async def stream(
@@ -147,9 +160,9 @@ class Dispatcher:
         """Let the node itself do an operation. No caller can be this principal."""
         me = f"node:{self.facts.node_id}"
         checked = validate.check(request)
-        return await self._run(
-            self._declared(operation), checked, me, lambda _claim: me, operator=True
-        )
+        itself = Credentials(Channel.INPROCESS, surface="node")
+        caller = _Caller(me, lambda _claim: me, operator=True, credentials=itself)
+        return await self._run(self._declared(operation), checked, caller)
 
     def _unexpected(self, operation: str, error: Exception) -> Failure:
         """A mistake of ours. Its text may hold what a memory says, so only the log gets it."""
@@ -186,30 +199,47 @@ class Dispatcher:
             self.replica.store.readers.submit(function, READ_BUDGET_MS)
         )
 
-    async def _run(
-        self, declared: Operation, request: Any, author: str, speaker: Speaker, *, operator: bool
-    ) -> Any:
+    async def _run(self, declared: Operation, request: Any, caller: "_Caller") -> Any:
+        session = caller.credentials.session
+        after = self._token(session) if session is not None else None
         if declared.name in registry.OFFLINE:
             return await asyncio.to_thread(self.office, declared, request)
+        waiter = registry.WAITERS.get(declared.name)
+        if waiter is not None:
+            call = ClusterCall(caller.author, self.clock.now_us(), self.cluster, self.facts)
+            return await waiter(call, request)
+        if after is not None and session is not None and declared.name not in ABOUT_ITSELF:
+            await self._reach(after, session, writes=declared.effect == Effect.WRITE)
         given: dict[str, Any] = {
-            "author": author,
-            "agent_id": speaker(None),
+            "author": caller.author,
+            "agent_id": caller.speaker(None),
             "now_us": self.clock.now_us(),
             "chance": self.chance,
             "touches": self.touches,
             "node": self.facts,
-            "speaker": speaker,
-            "may_claim": lambda claim: _allowed(speaker, claim),
-            "operator": operator,
+            "speaker": caller.speaker,
+            "may_claim": lambda claim: _allowed(caller.speaker, claim),
+            "operator": caller.operator,
+            "pending": self._pending,
+            "find_member": lambda text: self.cluster.find(text).node_id,
         }
         handler = registry.HANDLERS[declared.name]
         if declared.effect == Effect.WRITE:
-            return await self._write(declared, request, given, handler)
-        return await self._read(lambda view: handler(ReadCall(view=view, **given), request))
+            return await self._write(declared, request, given, handler, caller.credentials)
+        if session is None:
+            return await self._read(lambda view: handler(ReadCall(view=view, **given), request))
+
+        def read(view: View) -> tuple[Any, Cursor]:
+            return handler(ReadCall(view=view, **given), request), view.have()
+
+        answer, seen = await self._read(read)
+        session.token = self._token_of(seen, after).encode()
+        return answer
 
     async def _write(
-        self, declared: Operation, request: Any, given: dict[str, Any], handler: Callable[..., Any]
-    ) -> Any:
+        self, declared: Operation, request: Any, given: dict[str, Any], handler: Callable[..., Any],
+        credentials: Credentials,
+    ) -> Any:  # fmt: skip
         options = request.options
         key = options.request_key if options is not None else ""
         wire = codec.to_wire(replace(request, options=None)) if key else b""
@@ -225,19 +255,86 @@ class Dispatcher:
         def work(tx: Tx) -> Any:
             return handler(WriteCall(view=tx.session, tx=tx, **given), request)
 
-        written = await self.replica.write(intent, work)
+        written = await self.replica.write(intent, work, _wish(options, credentials))
         self.metrics.ops.inc(0 if written.replayed else len(written.write_ids))
         self.metrics.replayed.inc(written.replayed)
         response = written.response
         response = await self._with_more(declared.name, request, given, response)
+        seen = Cursor({dot.origin: dot.seq for dot in map(Dot.parse, written.write_ids)})
+        session = credentials.session
+        before = self._token(session) if session is not None else None
+        token = self._token_of(seen, before).encode()
+        if session is not None:
+            session.token = token
+        ack = written.ack
         result = WriteResult(
-            outcome=Outcome.COMMITTED,
+            outcome=ack.outcome,
             write_ids=written.write_ids,
-            acks=1,
-            needed=1,
+            acks=ack.acks,
+            needed=ack.needed,
             replayed=written.replayed,
+            token="" if self.cluster.plane.is_alone else token,
+            reason=ack.reason,
+            peers=ack.peers,
         )
         return replace(response, write=result)
+
+    # ---- what a session has seen ---------------------------------------------------------------
+
+    def _token(self, session: Session) -> Token | None:
+        """The token a caller brought; None without one, or when it speaks of another cluster that
+        this node has left: what it saw there came along or is of no meaning here."""
+        if not session.after:
+            return None
+        try:
+            token = Token.decode(session.after)
+        except OpFault as fault:
+            raise Failure(
+                Code.INVALID_ARGUMENT, f"the session's token cannot be read: {fault}",
+                path="aimem-after", next="Leave it out; the next answer brings a good one.",
+            ) from fault  # fmt: skip
+        return token if token.cluster_id == self.cluster.plane.cluster_id else None
+
+    def _token_of(self, seen: Cursor, before: Token | None) -> Token:
+        plane = self.cluster.plane
+        token = Token(plane.cluster_id, plane.config.epoch, seen)
+        return token if before is None else token.merge(before)
+
+    async def _reach(self, after: Token, session: Session, *, writes: bool) -> None:
+        """Wait until this node holds what the session has seen. UNAVAILABLE or DATA_LOST if not.
+
+        A write waits too, so that it overwrites what its session has read; but it is not refused:
+        nobody is shown anything old by it.
+        """
+        plane = self.cluster.plane
+        if plane.core.intake.have().dominates(after.seen):
+            return
+        wait_us = min(session.max_wait_ms, WAIT_MS_MAX) * 1_000
+        refused = await plane.ask_read(after.seen, self.clock.monotonic_us() + wait_us)
+        if refused is None or writes:
+            return
+        missing = [f"{gap.origin}:{gap.last}" for gap in refused.missing]
+        if refused.lost:
+            raise Failure(
+                Code.DATA_LOST,
+                f"this session has seen {missing[0]}, which was on one disk only, and that is gone",
+                next="Store it again, and leave the session's token out from now on.",
+                details={"lost": missing},
+            )
+        raise Failure(
+            Code.UNAVAILABLE,
+            "this node has not yet what the session has seen elsewhere",
+            next="Ask again in a moment, or ask the node that answered before.",
+            details={"missing": missing},
+            definite=True,
+        )
+
+    def _pending(self, write_id: str) -> bool:
+        plane = self.cluster.plane
+        if plane.is_alone:
+            return False
+        dot = Dot.parse(write_id)
+        return dot.seq > plane.committed.get(dot.origin, 0)
 
     async def _with_more(
         self, operation: str, request: Any, given: dict[str, Any], response: Any
@@ -255,6 +352,28 @@ class Dispatcher:
             self.log.warning("answer_not_completed", operation=operation, error=str(error))
             return response
         return replace(response, **extra)
+
+
+@dataclass(frozen=True, slots=True)
+class _Caller:
+    """Who calls, once that is known."""
+
+    author: str
+    speaker: Speaker
+    operator: bool
+    credentials: Credentials
+
+
+def _wish(options: WriteOptions | None, credentials: Credentials) -> Wish:
+    """How the caller wants the write kept. An AI client on a laptop rather writes than refuses."""
+    offline = credentials.surface == "mcp"
+    if options is None:
+        return Wish(allow_pending=offline)
+    return Wish(
+        needed=options.w or 0,
+        deadline_ms=DEADLINE_MS if options.deadline_ms is None else options.deadline_ms,
+        allow_pending=offline if options.allow_pending is None else options.allow_pending,
+    )
 
 
 def _allowed(speaker: Speaker, claim: str) -> bool:

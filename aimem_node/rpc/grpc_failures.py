@@ -5,6 +5,7 @@ few for our table: the whole failure travels beside them as trailing metadata.
 """
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import grpc
@@ -46,16 +47,36 @@ def unexpected(operation: str, error: Exception) -> Failure:
 
 
 def failure_bytes(failure: Failure) -> bytes:
-    """The failure as JSON; without its details, then with a cut message, if it is too large."""
-    whole = errors.to_json(failure)
-    text = json.dumps(whole, ensure_ascii=False).encode("utf-8", "replace")
-    if len(text) <= FAILURE_BYTES_MAX:
-        return text
-    short = Failure(
+    """The failure as JSON. If that is too large: with shorter lists in its details (of many peers
+    the first few), then without details, then with a cut message."""
+    for shown in _shorter(failure):
+        text = json.dumps(errors.to_json(shown), ensure_ascii=False).encode("utf-8", "replace")
+        if len(text) <= FAILURE_BYTES_MAX:
+            break
+    return text
+
+
+def _shorter(failure: Failure) -> Iterator[Failure]:
+    yield failure
+    longest = max(
+        (len(one) for one in failure.details.values() if isinstance(one, list)), default=0
+    )
+    while longest > 1:
+        longest = longest // 2
+        details = {
+            name: one[:longest] if isinstance(one, list) else one
+            for name, one in failure.details.items()
+        }
+        yield Failure(
+            failure.code, failure.message, failure.path, failure.next, details, failure.definite
+        )
+    yield Failure(
+        failure.code, failure.message, failure.path, failure.next, definite=failure.definite
+    )
+    yield Failure(
         failure.code,
         failure.message[:SHORT_CHARS_MAX] + "…",
         failure.path[:SHORT_CHARS_MAX],
         failure.next[:SHORT_CHARS_MAX],
         definite=failure.definite,
     )
-    return json.dumps(errors.to_json(short), ensure_ascii=False).encode("utf-8", "replace")

@@ -18,7 +18,16 @@ import grpc
 import grpc.aio
 
 from aimem_node import logs
-from aimem_node.contract.calls import Channel, Credentials, Dispatch
+from aimem_node.contract.calls import (
+    AFTER_KEY,
+    TOKEN_KEY,
+    WAIT_KEY,
+    Channel,
+    Credentials,
+    Dispatch,
+    Session,
+    read_session,
+)
 from aimem_node.contract.codec import from_wire, to_wire
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.contract.operations import OPERATIONS, Operation
@@ -34,11 +43,15 @@ from aimem_node.rpc.tls import peer_fingerprint, server_credentials
 REQUEST_BYTES_MAX = 4 * 1024 * 1024
 """gRPC's own default, said aloud: a bulk store of 1,000 memories of 4 KiB."""
 
+METADATA_BYTES_MAX = 128 * 1024
+"""Beside a request: a session's token of a thousand logs takes 56 KiB, gRPC by itself takes 8."""
+
 CALLS_MAX = 4096
 """In progress on one listener; above it callers are told to wait."""
 
 _OPTIONS = (
     ("grpc.max_receive_message_length", REQUEST_BYTES_MAX),
+    ("grpc.max_metadata_size", METADATA_BYTES_MAX),
     # Two nodes on one port must be an error and not a coin toss.
     ("grpc.so_reuseport", 0),
     # Peers ping every second to notice a silent partition; do not count that as abuse.
@@ -49,6 +62,8 @@ _OPTIONS = (
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),
 )
+
+_SESSION = frozenset({AFTER_KEY, WAIT_KEY})
 
 Context = Any
 """grpc.aio.ServicerContext, which has no types."""
@@ -167,7 +182,11 @@ class GrpcServer:
                 credentials = who(context)
                 request = from_wire(operation.request, body)
                 answer = partial(dispatch.call, operation.name, request, credentials)
-                return to_wire(await _watched(cutoff, credentials, answer))
+                response = await _watched(cutoff, credentials, answer)
+                session = credentials.session
+                if session is not None and session.told:
+                    context.set_trailing_metadata(((TOKEN_KEY, session.told),))
+                return to_wire(response)
             except Failure as failure:
                 await refuse(context, failure)
             except Exception as error:
@@ -222,6 +241,7 @@ def _unix_credentials(context: Context) -> Credentials:
         bearer=_bearer(context),
         fingerprint=None,
         surface="grpc",
+        session=_session(context),
     )
 
 
@@ -233,7 +253,14 @@ def _tls_credentials(context: Context) -> Credentials:
         bearer=_bearer(context),
         fingerprint=peer_fingerprint(context.auth_context()),
         surface="grpc",
+        session=_session(context),
     )
+
+
+def _session(context: Context) -> Session:
+    """What the caller has seen, from the call's metadata. Failure when it cannot be read."""
+    beside = {key: str(value) for key, value in context.invocation_metadata() if key in _SESSION}
+    return read_session(beside.get(AFTER_KEY), beside.get(WAIT_KEY))
 
 
 def _bearer(context: Context) -> str | None:

@@ -64,11 +64,8 @@ def memory_of(shown: Display, rid: int, born_lamport: int, born_id: str) -> Memo
         archive_reason=_text(life.get("reason")),
         lamport=born_lamport,
         write_id=born_id,
-        conflicts=sum(
-            len(losing)
-            for register, losing in shown.conflicts.items()
-            if register not in SETTLED_REGISTERS
-        ),
+        written_id=str(shown.last.dot) if shown.last is not None else "",
+        conflicts=_disagreeing(shown) if shown.conflicts else 0,
         agent_id=_text(facts.get("agent_id")),
         author=_text(facts.get("author"), first.author if first is not None else ""),
         session=_text(facts.get("session")),
@@ -103,9 +100,19 @@ def link_of(shown: Display, born_lamport: int) -> LinkRow | None:
     )
 
 
+def _disagreeing(shown: Display) -> int:
+    return sum(
+        len(losing)
+        for register, losing in shown.conflicts.items()
+        if register not in SETTLED_REGISTERS
+    )
+
+
 def _greatest(shown: Display, register: str) -> int | None:
     """The latest time among all versions that stand: these registers only ever move forward."""
-    heads = shown.conflicts.get(register, ())
+    heads = shown.conflicts.get(register)
+    if not heads:
+        return _time(shown.values.get(register))
     times = [_time(shown.values.get(register)), *(_time(version.value) for version in heads)]
     return max((time for time in times if time is not None), default=None)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Final
 
 from aimem_sync.op import Op
@@ -42,6 +43,8 @@ class MemoryRow:
     "Its place in the order of writes: that of its first op."
     write_id: str
     "The dot of its first op."
+    written_id: str
+    "The dot of the newest op that still shows in it."
     conflicts: int
     "Versions that stand beside what is shown, and differ."
     agent_id: str
@@ -126,6 +129,9 @@ MEMORY_SELECT: Final = ", ".join(f"m.{column}" for column in MEMORY_COLUMNS)
 LINK_SELECT: Final = ", ".join(LINK_COLUMNS)
 
 _TAGS_AT: Final = MEMORY_COLUMNS.index("tags")
+_plain: Final = attrgetter(*MEMORY_COLUMNS[:_TAGS_AT])
+# Made once: json.dumps makes an encoder for every value that it is given.
+_ENCODE: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
 
 
 def memory_row(columns: tuple[Any, ...]) -> MemoryRow:
@@ -139,8 +145,13 @@ def memory_row(columns: tuple[Any, ...]) -> MemoryRow:
 
 def memory_columns(row: MemoryRow) -> tuple[Any, ...]:
     """The row as bindings, in the order of MEMORY_COLUMNS."""
-    plain = tuple(getattr(row, column) for column in MEMORY_COLUMNS[:_TAGS_AT])
-    return (*plain, compact_json(list(row.tags)), compact_json(row.metadata), row.content)
+    metadata = compact_json(row.metadata) if row.metadata else "{}"
+    return (*_plain(row), tags_text(row.tags), metadata, row.content)
+
+
+def tags_text(tags: tuple[str, ...]) -> str:
+    """Tags as they stand in a row."""
+    return compact_json(list(tags)) if tags else "[]"
 
 
 def size_bytes(row: MemoryRow) -> int:
@@ -151,4 +162,4 @@ def size_bytes(row: MemoryRow) -> int:
 
 def compact_json(value: Any) -> str:
     """One spelling for a JSON value: sorted keys, no spaces."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _ENCODE(value)

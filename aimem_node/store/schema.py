@@ -7,9 +7,10 @@ will not take it again.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import apsw
 
@@ -175,6 +176,33 @@ CREATE VIRTUAL TABLE memory_word USING fts5vocab('memory_fts', 'row');
 """
 
 
+# floor: up to where bodies have been given up for their age; floor_head is the chain hash there.
+# withheld: the op came without its body although nobody is known to have erased it.
+# made_oid and made_seq of an answer: the last op that its request made; null if it made none.
+# written_id: the newest op among the heads of a memory.
+_CLUSTER: Final = """
+CREATE TABLE config(
+    epoch INTEGER PRIMARY KEY,
+    config BLOB NOT NULL,
+    proof BLOB NOT NULL
+) STRICT;
+ALTER TABLE origin ADD COLUMN floor INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE origin ADD COLUMN floor_head BLOB NOT NULL DEFAULT x'';
+ALTER TABLE op ADD COLUMN withheld INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX op_withheld ON op(record_id) WHERE withheld = 1;
+CREATE INDEX op_by_key ON op(author, request_key) WHERE request_key <> '';
+ALTER TABLE idem ADD COLUMN made_oid INTEGER;
+ALTER TABLE idem ADD COLUMN made_seq INTEGER;
+UPDATE idem SET (made_oid, made_seq) = (
+    SELECT op.oid, op.seq FROM op
+    WHERE op.author = idem.author AND op.request_key = idem.request_key AND op.request_key <> ''
+    ORDER BY op.pos DESC LIMIT 1
+);
+CREATE INDEX idem_by_op ON idem(made_oid, made_seq) WHERE made_oid IS NOT NULL;
+ALTER TABLE memory ADD COLUMN written_id TEXT NOT NULL DEFAULT '';
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Migration:
     """One step from a schema to the next."""
@@ -190,8 +218,41 @@ def _first(connection: apsw.Connection) -> None:
     connection.execute(_LOG + _RECORDS + _FULL_TEXT)
 
 
+def _second(connection: apsw.Connection) -> None:
+    connection.execute(_CLUSTER)
+    after = 0
+    while True:
+        rows: list[tuple[Any, ...]] = connection.execute(
+            "SELECT rid, state FROM memory JOIN record USING(rid) WHERE rid > ?"
+            " ORDER BY rid LIMIT 1000",
+            (after,),
+        ).fetchall()
+        if not rows:
+            return
+        after = rows[-1][0]
+        connection.executemany(
+            "UPDATE memory SET written_id = ?2 WHERE rid = ?1",
+            [(rid, _newest_head(state)) for rid, state in rows],
+        )
+
+
+def _newest_head(state: bytes) -> str:
+    """The newest op that wrote a head, out of a record's row as schema 1 spells it.
+
+    Read from the row and not through the code of today, which may one day spell it otherwise.
+    """
+    row = json.loads(state)
+    # Of the dots, those that wrote a head have five parts; origins stand in their own order.
+    heads = [dot for dot in row.get("d", ()) if len(dot) == 5]
+    if not heads:
+        return ""
+    at, seq, *_ = max(heads, key=lambda dot: (dot[2], dot[0], dot[1]))
+    return f"{row['o'][at]}:{seq}"
+
+
 MIGRATIONS: Final[tuple[Migration, ...]] = (
     Migration(1, "log, records, memories, links, full text", _first),
+    Migration(2, "members, floors, answers beside ops, whose write is shown", _second),
 )
 SCHEMA: Final = MIGRATIONS[-1].number
 """The schema this version reads and writes."""

@@ -1,58 +1,55 @@
 """What can be written, inside one transaction of the writer.
 
-`take` is the one door for ops, own and others': it appends to the log, folds the record, moves
-the digest and renews every row made from it, all or nothing. The full-text index alone is renewed
-at the end of the group, since it starts a new segment whenever a savepoint is set: a hundred
-small writes would leave a hundred segments to merge.
+`take` and `take_run` are the one door for ops, own and others': they append to the log, fold the
+records, move the digest and renew every row made from them, all or nothing. One op and a run of
+hundreds go the same way; a run only goes it once.
+
+What every op would change anew (where the logs end, the sums of the digest, the words of the
+index) is held back in memory until the end of the group: see ledger and index. So whoever reads
+these things inside a transaction must read them through the session.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import apsw
 
+from aimem_node.store.answers import Answer
+from aimem_node.store.folding import Folding
 from aimem_node.store.fulltext import Mode, SearchResult
+from aimem_node.store.index import Index, Text
+from aimem_node.store.ledger import Ledger, Numbers
 from aimem_node.store.listing import Filter
-from aimem_node.store.projection import link_of, memory_of
-from aimem_node.store.rows import (
-    LINK_COLUMNS,
-    MEMORY_COLUMNS,
-    KeptRecord,
-    LinkRow,
-    MemoryRow,
-    compact_json,
-    memory_columns,
-)
-from aimem_node.store.schema import IN_INDEX, META_LAMPORT, META_UNSCRUBBED
+from aimem_node.store.schema import IN_INDEX, META_UNSCRUBBED
+from aimem_node.store.shelf import Shelf
+from aimem_node.store.truncation import truncate
 from aimem_node.store.view import View
 from aimem_sync.cursor import Cursor
-from aimem_sync.digest import NOTHING, bucket_of, record_hash, sum_minus, sum_plus
-from aimem_sync.display import Display, display
-from aimem_sync.faults import Duplicate
+from aimem_sync.digest import Digest
+from aimem_sync.display import Display
+from aimem_sync.faults import Duplicate, OpFault
 from aimem_sync.lamport import witness
-from aimem_sync.log import admit
-from aimem_sync.merge import apply, collect
-from aimem_sync.op import Kind, Op
-from aimem_sync.state import RecordState, decode_state, encode_state
+from aimem_sync.log import Head, admit
+from aimem_sync.op import Kind, Op, Origin
+from aimem_sync.state import RecordState
 
-STATES_REMEMBERED: Final = 512
-"""Records whose state the writer keeps at hand: a write reads the state that it then folds into."""
-
-MERGED_NOTHING_BELOW: Final = 2
-"""Changes that FTS5 reports for a merge that found nothing to do, as its manual says."""
-
-_Text: TypeAlias = tuple[str, str, str]
-"""Title, content and tags as the index was given them."""
+_NOT_BEGUN: Final = Head()
+_PUT_OP: Final = (
+    "INSERT INTO op(pos, oid, seq, lamport, wall_us, epoch, kind, record_id, author, request_key,"
+    " body_sha256, body, prev_chain, chain, sig, withheld)"
+    " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
     """Where a session can be taken back to in memory, as a savepoint does for the file."""
 
-    unindexed: dict[int, _Text | None]
+    unindexed: dict[int, Text | None]
+    numbers: Numbers | None
 
 
 class WriteSession(View):
@@ -60,13 +57,14 @@ class WriteSession(View):
 
     def __init__(self, connection: apsw.Connection) -> None:
         super().__init__(connection)
-        self._kept: dict[str, KeptRecord] = {}
-        self._oids: dict[object, int] = {}
         self.settled: Cursor | None = None
         """What every member has taken in, as the replica knows it: what earlier ops overwrote
         before then can be forgotten, since nothing that speaks of it can still come."""
-        # Per row that changed: what the index still holds of it, None if nothing.
-        self._unindexed: dict[int, _Text | None] = {}
+        self._ledger = Ledger(connection)
+        self._index = Index(connection)
+        self._shelf = Shelf(connection, self._ledger, self._index)
+        self._folding = Folding(connection, self._shelf, self._purged)
+        self._last: tuple[Op, int] | None = None  # appended last, and the row of its origin
 
     # -- ops -------------------------------------------------------------------------------
 
@@ -75,65 +73,70 @@ class WriteSession(View):
 
         An op that is held already changes nothing. One that cannot come next raises Gap, Fork,
         ChainFault or LamportFault and changes nothing either. Signatures are the caller's part.
-        """
-        if not self.append(op):
-            return self.display(op.record_id)
-        return self.fold(op)
-
-    def append(self, op: Op) -> bool:
-        """Add an op to its origin's log; False if it is held already. Use `take`."""
-        head = self.head(op.origin)
-        try:
-            after = admit(head, op)
-        except Duplicate:
-            return False
-        lamport = self.lamport()
-        highest = witness(lamport, op.lamport)
-        oid = self._oid(op, after.seq, after.chain)
-        self._connection.execute(
-            "INSERT INTO op(oid, seq, lamport, wall_us, epoch, kind, record_id, author,"
-            " request_key, body_sha256, body, prev_chain, chain, sig)"
-            " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                oid,
-                op.seq,
-                op.lamport,
-                op.wall_us,
-                op.epoch,
-                op.kind,
-                op.record_id,
-                op.author,
-                op.request_key,
-                op.body_sha256,
-                op.body,
-                op.prev_chain,
-                op.chain,
-                op.sig,
-            ),
-        )
-        if highest != lamport:
-            self.put_meta(META_LAMPORT, str(highest).encode())
-        return True
-
-    def fold(self, op: Op) -> Display | None:
-        """Bring the record of an op that is in the log up to date with it. Use `take`.
-
         None if nothing is known of the record but that ops about it exist.
         """
-        kept = self._row(op.record_id)
-        state = apply(kept.state if kept is not None else None, op)
-        if self.settled is not None:
-            state = collect(state, self.settled)
-        if state.purged:
-            self.erase_bodies(op.record_id)
-            if kept is not None and not kept.state.purged:
-                self.put_meta(META_UNSCRUBBED, IN_INDEX)
-        if kept is None and state.is_blank and not (state.overwritten or state.untagged):
-            return None
-        renewed = self._keep(op, kept, state)
-        shown = display(state)
-        self._project(shown, renewed)
-        return shown
+        before = self._ledger.now.pos
+        taken = self._append((op,))
+        if not taken:
+            return self.display(op.record_id)
+        return self._folding.fold(taken, before, self.settled).get(op.record_id)
+
+    def take_run(self, ops: Sequence[Op], answers: Sequence[bytes] = ()) -> None:
+        """Append and fold many ops, each in its turn: the same rows as taking them one by one.
+
+        `answers`, encoded, travel beside some of them; one that makes no sense is passed over.
+        Raises what `take` raises for the first op that cannot come next; a job that goes on after
+        that has none of them.
+        """
+        before = self._ledger.now.pos
+        taken = self._append(ops)
+        if taken:
+            self._folding.fold(taken, before, self.settled)
+        for encoded in answers:
+            self._take_answer(encoded)
+
+    def _append(self, ops: Sequence[Op]) -> list[Op]:
+        """Add ops to their logs; returns those that were not held already."""
+        numbers = self._ledger.now
+        heads: dict[Origin, Head] = {}
+        lamport, pos = numbers.lamport, numbers.pos
+        taken: list[Op] = []
+        rows: list[tuple[Any, ...]] = []
+        for op in ops:
+            origin = op.origin
+            head = heads.get(origin) or numbers.heads.get(origin, _NOT_BEGUN)
+            try:
+                after = admit(head, op)
+            except Duplicate:
+                continue
+            lamport = witness(lamport, op.lamport)
+            heads[origin] = after
+            pos += 1
+            withheld = int(op.body is None and op.kind != Kind.PURGE)
+            rows.append(
+                (
+                    pos, self._ledger.oid(origin), op.seq, op.lamport, op.wall_us, op.epoch,
+                    op.kind, op.record_id, op.author, op.request_key, op.body_sha256, op.body,
+                    op.prev_chain, op.chain, op.sig, withheld,
+                )
+            )  # fmt: skip
+            taken.append(op)
+        if not taken:
+            return taken
+        self._connection.executemany(_PUT_OP, rows)
+        self._last = taken[-1], rows[-1][1]
+        numbers.heads.update(heads)
+        numbers.moved.update(heads)
+        numbers.pos = pos
+        if lamport != numbers.lamport:
+            numbers.lamport, numbers.lamport_moved = lamport, True
+        return taken
+
+    def _purged(self, record_id: str, *, was_shown: bool) -> None:
+        """A record is banned: for the first time, or once more by an op that came later."""
+        self.erase_bodies(record_id)
+        if was_shown:
+            self.put_meta(META_UNSCRUBBED, IN_INDEX)
 
     def erase_bodies(self, record_id: str) -> None:
         """Take the text of a record's ops out of the log, and the answers that speak of it.
@@ -142,7 +145,8 @@ class WriteSession(View):
         is folded, and for every op of a purged record that comes later.
         """
         self._connection.execute(
-            "UPDATE op SET body = NULL WHERE record_id = ? AND kind <> ? AND body IS NOT NULL",
+            "UPDATE op SET body = NULL, withheld = 0 WHERE record_id = ? AND kind <> ?"
+            " AND (body IS NOT NULL OR withheld = 1)",
             (record_id, Kind.PURGE),
         )
         self._connection.execute(
@@ -152,7 +156,16 @@ class WriteSession(View):
             (record_id,),
         )
 
-    # -- answers and named values ----------------------------------------------------------
+    def truncate(self, upto: Cursor, before_us: int) -> Cursor:
+        """Give up bodies of ops up to there that are older than `before_us`; returns the floor.
+
+        A bounded part of it: call again as long as the floor moves. See truncation.
+        """
+        self._ledger.write()
+        truncate(self._connection, upto, before_us)
+        return self.floor()
+
+    # -- answers, members and named values -------------------------------------------------
 
     def put_idem(
         self,
@@ -163,16 +176,16 @@ class WriteSession(View):
         at_us: int,
         record_ids: Iterable[str],
     ) -> None:
-        """Keep the first answer to a request key. `record_ids`: all whose text it may hold."""
-        self._connection.execute(
-            "INSERT INTO idem(author, request_key, request_sha256, response, at_us)"
-            " VALUES(?, ?, ?, ?, ?)",
-            (author, request_key, request_sha256, response, at_us),
-        )
-        self._connection.executemany(
-            "INSERT OR IGNORE INTO idem_record(record_id, author, request_key) VALUES(?, ?, ?)",
-            [(record_id, author, request_key) for record_id in record_ids],
-        )
+        """Keep the first answer to a request key. `record_ids`: all whose text it may hold.
+
+        It travels beside the last op in the log that this key made.
+        """
+        last = self._last
+        if last is not None and (last[0].author, last[0].request_key) == (author, request_key):
+            at: tuple[int | None, int | None] = last[1], last[0].seq
+        else:
+            at = self._last_of_key(author, request_key) or (None, None)
+        self._put_answer(author, request_key, request_sha256, response, at_us, record_ids, at)
 
     def forget_idem(self, before_us: int, limit: int) -> int:
         """Drop answers given before then, at most `limit`; returns how many went."""
@@ -182,6 +195,20 @@ class WriteSession(View):
             (before_us, limit),
         )
         return self._connection.changes()
+
+    def put_config(self, epoch: int, config: bytes, proof: bytes) -> None:
+        """Keep an epoch, in place of what was kept under its number."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO config(epoch, config, proof) VALUES(?, ?, ?)",
+            (epoch, config, proof),
+        )
+
+    def reset_configs(self, rows: Iterable[tuple[int, bytes, bytes]]) -> None:
+        """Keep these epochs and no others: (epoch, config, proof), as `configs` gives them."""
+        self._connection.execute("DELETE FROM config")
+        self._connection.executemany(
+            "INSERT INTO config(epoch, config, proof) VALUES(?, ?, ?)", list(rows)
+        )
 
     def put_meta(self, k: str, v: bytes) -> None:
         """Set a named value of this node."""
@@ -194,212 +221,118 @@ class WriteSession(View):
         """Remove a named value, if there is one."""
         self._connection.execute("DELETE FROM meta WHERE k = ?", (k,))
 
+    def _take_answer(self, encoded: bytes) -> None:
+        """Keep an answer that came from elsewhere, if there is a place for it."""
+        try:
+            answer = Answer.decode(encoded)
+        except OpFault:
+            return
+        oid = self._ledger.now.oids.get(answer.dot.origin)
+        # Only beside an op that is here and says of itself that this key made it: an answer is in
+        # no chain, and whoever relays it could otherwise answer for others.
+        made = oid is not None and self._value(
+            "SELECT 1 FROM op WHERE oid = ? AND seq = ? AND author = ? AND request_key = ?",
+            oid, answer.dot.seq, answer.author, answer.request_key,
+        )  # fmt: skip
+        if not made or self.idem(answer.author, answer.request_key) is not None:
+            return
+        kept = self._shelf.find_all(answer.record_ids)
+        if any(one.state.purged for one in kept.values()):
+            return
+        self._put_answer(
+            answer.author, answer.request_key, answer.request_sha256, answer.response,
+            answer.at_us, answer.record_ids, (oid, answer.dot.seq),
+        )  # fmt: skip
+
+    def _put_answer(
+        self,
+        author: str,
+        request_key: str,
+        request_sha256: bytes,
+        response: bytes,
+        at_us: int,
+        record_ids: Iterable[str],
+        dot: tuple[int | None, int | None],
+    ) -> None:
+        self._connection.execute(
+            "INSERT INTO idem(author, request_key, request_sha256, response, at_us, made_oid,"
+            " made_seq) VALUES(?, ?, ?, ?, ?, ?, ?)",
+            (author, request_key, request_sha256, response, at_us, *dot),
+        )
+        self._connection.executemany(
+            "INSERT OR IGNORE INTO idem_record(record_id, author, request_key) VALUES(?, ?, ?)",
+            [(record_id, author, request_key) for record_id in record_ids],
+        )
+
     # -- reads that must see this session's writes -----------------------------------------
 
     def state(self, record_id: str) -> RecordState | None:
-        kept = self._row(record_id)
+        kept = self._shelf.find(record_id)
         return None if kept is None else kept.state
 
+    def heads(self) -> dict[Origin, Head]:
+        return dict(self._ledger.now.heads)
+
+    def head(self, origin: Origin) -> Head:
+        return self._ledger.now.heads.get(origin, _NOT_BEGUN)
+
+    def have(self) -> Cursor:
+        return Cursor({origin: head.seq for origin, head in self._ledger.now.heads.items()})
+
+    def lamport(self) -> int:
+        return self._ledger.now.lamport
+
+    def last_pos(self) -> int:
+        return self._ledger.now.pos
+
+    def digest(self) -> Digest:
+        return self._ledger.digest()
+
     def search(self, text: str, mode: Mode, wanted: Filter, limit: int) -> SearchResult:
-        self.index()
+        self._index.write()
         return super().search(text, mode, wanted, limit)
 
     def matching_ids(self, pattern: str | None, wanted: Filter, limit: int) -> list[str]:
-        self.index()
+        self._index.write()
         return super().matching_ids(pattern, wanted, limit)
 
     def similar_titles(self, title: str, wanted: Filter, limit: int) -> list[str]:
-        self.index()
+        self._index.write()
         return super().similar_titles(title, wanted, limit)
 
     # -- for the writer --------------------------------------------------------------------
 
     def mark(self) -> Mark:
         """Remember this moment. Set together with a savepoint."""
-        return Mark(dict(self._unindexed))
+        return Mark(self._index.mark(), self._ledger.mark())
 
     def back_to(self, mark: Mark) -> None:
         """Forget what the file has forgotten. Call with a rollback to the savepoint."""
-        self._unindexed = dict(mark.unindexed)
-        self._kept.clear()
-        self._oids.clear()
+        self._index.back_to(mark.unindexed)
+        self._ledger.back_to(mark.numbers)
+        self._shelf.forget()
         self._origins.clear()
+        self._last = None
 
-    def index(self) -> None:
-        """Bring the full-text index up to date. Called before every commit."""
-        for rid, held in self._unindexed.items():
-            text = self._connection.execute(
-                "SELECT title, content, tags FROM memory_text WHERE rid = ?", (rid,)
-            ).fetchone()
-            if text == held:
-                continue
-            if held is not None:
-                self._connection.execute(
-                    "INSERT INTO memory_fts(memory_fts, rowid, title, content, tags)"
-                    " VALUES('delete', ?, ?, ?, ?)",
-                    (rid, *held),
-                )
-            if text is not None:
-                self._connection.execute(
-                    "INSERT INTO memory_fts(rowid, title, content, tags) VALUES(?, ?, ?, ?)",
-                    (rid, *text),
-                )
-        self._unindexed.clear()
+    def finish(self) -> None:
+        """Write what was held back. Called before every commit."""
+        self._ledger.write()
+        self._index.write()
 
     def merge_index(self, pages: int) -> bool:
-        """Merge up to so many pages of the index; whether there was anything left to merge.
-
-        Negative begins anew, with all pages. What is merged holds no removed words any more.
-        """
-        before = self._connection.total_changes()
-        self._connection.execute(
-            "INSERT INTO memory_fts(memory_fts, rank) VALUES('merge', ?)", (pages,)
-        )
-        return self._connection.total_changes() - before >= MERGED_NOTHING_BELOW
+        """See Index.merge."""
+        return self._index.merge(pages)
 
     def index_problem(self) -> str:
         """What is wrong with the full-text index; "" if nothing is."""
-        self.index()
-        try:
-            self._connection.execute(
-                "INSERT INTO memory_fts(memory_fts, rank) VALUES('integrity-check', 1)"
-            )
-        except apsw.CorruptError as cause:
-            return f"the full-text index does not match the memories: {cause}"
-        return ""
+        return self._index.problem()
 
     def rebuild_index(self) -> None:
         """Make the full-text index again from the live memories."""
-        self._unindexed.clear()
-        self._connection.execute("INSERT INTO memory_fts(memory_fts) VALUES('rebuild')")
+        self._index.rebuild()
 
-    # -- rows ------------------------------------------------------------------------------
-
-    def _oid(self, op: Op, seq: int, chain: bytes) -> int:
-        oid = self._oids.get(op.origin)
-        if oid is not None:
-            self._connection.execute(
-                "UPDATE origin SET have = ?, head = ? WHERE oid = ?", (seq, chain, oid)
-            )
-            return oid
-        oid = int(
-            self._connection.execute(
-                "INSERT INTO origin(node_id, incarnation, have, head) VALUES(?, ?, ?, ?)"
-                " ON CONFLICT(node_id, incarnation) DO UPDATE SET have = ?3, head = ?4"
-                " RETURNING oid",
-                (op.origin.node_id, op.origin.incarnation, seq, chain),
-            ).get
-        )
-        self._oids[op.origin] = oid
-        return oid
-
-    def _row(self, record_id: str) -> KeptRecord | None:
-        kept = self._kept.get(record_id)
-        if kept is not None:
-            return kept
-        row = self._connection.execute(
-            "SELECT rid, state, hash, born_lamport, born_id FROM record WHERE record_id = ?",
-            (record_id,),
-        ).fetchone()
-        if row is None:
-            return None
-        rid, encoded, *rest = row
-        return self._remember(KeptRecord(rid, decode_state(record_id, encoded), *rest))
-
-    def _remember(self, kept: KeptRecord) -> KeptRecord:
-        if len(self._kept) >= STATES_REMEMBERED:
-            self._kept.clear()
-        self._kept[kept.state.record_id] = kept
-        return kept
-
-    def _keep(self, op: Op, kept: KeptRecord | None, state: RecordState) -> KeptRecord:
-        born_lamport, born_id = self._born(op, kept)
-        new_hash, encoded = record_hash(state), encode_state(state)
-        if kept is None:
-            self._connection.execute(
-                "INSERT INTO record(record_id, type, born_lamport, born_id, hash, state)"
-                " VALUES(?, ?, ?, ?, ?, ?)",
-                (state.record_id, state.type, born_lamport, born_id, new_hash, encoded),
-            )
-            rid = self._connection.last_insert_rowid()
-        else:
-            rid = kept.rid
-            self._connection.execute(
-                "UPDATE record SET type = ?, born_lamport = ?, born_id = ?, hash = ?, state = ?"
-                " WHERE rid = ?",
-                (state.type, born_lamport, born_id, new_hash, encoded, rid),
-            )
-        self._count(state.record_id, NOTHING if kept is None else kept.hash, new_hash)
-        return self._remember(KeptRecord(rid, state, new_hash, born_lamport, born_id))
-
-    def _born(self, op: Op, kept: KeptRecord | None) -> tuple[int, str]:
-        """The first of the record's ops in the order of writes. A function of the ops alone."""
-        if kept is not None and kept.born_lamport < op.lamport:
-            return kept.born_lamport, kept.born_id
-        row = self._connection.execute(
-            "SELECT lamport, node_id || '.' || incarnation || ':' || seq FROM op"
-            " JOIN origin USING(oid) WHERE record_id = ?"
-            " ORDER BY lamport, node_id, incarnation, seq LIMIT 1",
-            (op.record_id,),
-        ).fetchone()
-        assert row is not None, "an op is appended before it is folded"
-        lamport, name = row
-        return int(lamport), str(name)
-
-    def _count(self, record_id: str, old: bytes, new: bytes) -> None:
-        bucket = bucket_of(record_id)
-        total = self._value("SELECT sum FROM bucket WHERE b = ?", bucket) or NOTHING
-        self._connection.execute(
-            "INSERT OR REPLACE INTO bucket(b, sum) VALUES(?, ?)",
-            (bucket, sum_plus(sum_minus(total, old), new)),
-        )
-
-    def _project(self, shown: Display, kept: KeptRecord) -> None:
-        memory = memory_of(shown, kept.rid, kept.born_lamport, kept.born_id)
-        link = link_of(shown, kept.born_lamport)
-        self._put_memory(kept.rid, memory)
-        if link is not None:
-            self._put_link(link)
-        else:
-            self._connection.execute("DELETE FROM link WHERE record_id = ?", (shown.record_id,))
-
-    def _put_memory(self, rid: int, row: MemoryRow | None) -> None:
-        had = self._connection.execute(
-            "SELECT title, content, tags, life = 'live' FROM memory WHERE rid = ?", (rid,)
-        ).fetchone()
-        if had is None and row is None:
-            return
-        if rid not in self._unindexed:
-            self._unindexed[rid] = had[:3] if had is not None and had[3] else None
-        tags = compact_json(list(row.tags)) if row is not None else "[]"
-        tags_changed = tags != (had[2] if had is not None else "[]")
-        if tags_changed and had is not None:
-            self._connection.execute("DELETE FROM memory_tag WHERE rid = ?", (rid,))
-        if row is None:
-            self._connection.execute("DELETE FROM memory WHERE rid = ?", (rid,))
-            return
-        columns: tuple[Any, ...] = memory_columns(row)
-        self._connection.execute(_PUT_MEMORY if had is None else _RENEW_MEMORY, columns)
-        if tags_changed:
-            self._connection.executemany(
-                "INSERT INTO memory_tag(tag, rid) VALUES(?, ?)", [(tag, rid) for tag in row.tags]
-            )
-
-    def _put_link(self, row: LinkRow) -> None:
-        self._connection.execute(_PUT_LINK, tuple(getattr(row, name) for name in LINK_COLUMNS))
-
-
-def _numbered(columns: tuple[str, ...]) -> str:
-    return ", ".join(f"?{at}" for at in range(1, len(columns) + 1))
-
-
-_PUT_MEMORY: Final = (
-    f"INSERT INTO memory({', '.join(MEMORY_COLUMNS)}) VALUES({_numbered(MEMORY_COLUMNS)})"
-)
-_RENEW_MEMORY: Final = (
-    f"UPDATE memory SET ({', '.join(MEMORY_COLUMNS[1:])})"  # noqa: S608  our own column names
-    f" = ({_numbered(MEMORY_COLUMNS)[4:]}) WHERE rid = ?1"
-)
-_PUT_LINK: Final = (
-    f"INSERT OR REPLACE INTO link({', '.join(LINK_COLUMNS)}) VALUES({_numbered(LINK_COLUMNS)})"
-)
+    def forget(self) -> None:
+        """Remember nothing: the rows were changed by other means than this session's."""
+        self._ledger.forget()
+        self._shelf.forget()
+        self._origins.clear()

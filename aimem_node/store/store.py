@@ -14,6 +14,7 @@ from aimem_node.store.backup import Backup, backup
 from aimem_node.store.database import DATABASE, DirectoryLock, open_database
 from aimem_node.store.fulltext import prepare
 from aimem_node.store.readers import READERS, Readers
+from aimem_node.store.snapshot import SnapshotFile, export_snapshot
 from aimem_node.store.verify import Verified, verify
 from aimem_node.store.writer import Writer
 
@@ -75,6 +76,10 @@ class Store:
     def backup(self, to_dir: Path, keep: int, now_us: int, version: str) -> Backup:
         """Make a snapshot while the node runs. See backup. Takes a while: not on the event loop."""
         return backup(self.data_dir, to_dir, keep, now_us, version)
+
+    def export_snapshot(self, to: Path) -> SnapshotFile:
+        """Make a snapshot for another member. See snapshot. Takes a while: not on the loop."""
+        return export_snapshot(self.data_dir, to)
 
     def verify(self, *, deep: bool = False, budget_ms: int = VERIFY_BUDGET_MS) -> Verified:
         """Check everything at one moment. See verify. Takes a while: not on the event loop.

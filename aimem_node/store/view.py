@@ -28,6 +28,7 @@ from aimem_node.store.rows import (
     memory_row,
 )
 from aimem_node.store.schema import META_LAMPORT
+from aimem_node.store.travelling import answers_of, encoded_ops
 from aimem_sync.cursor import Cursor
 from aimem_sync.digest import BUCKETS, NOTHING, Digest
 from aimem_sync.display import Display, display
@@ -281,6 +282,27 @@ class View:
             limit,
         )
 
+    def encoded_ops(self, origin: Origin, first: int, last: int, bytes_max: int) -> list[bytes]:
+        """Ops of one log as they travel, in order, as many as `bytes_max` holds; at least one.
+
+        None at or below the floor, whose bodies are gone; and none from the first one on whose
+        body was withheld from this node: others may be entitled to it, and get it elsewhere.
+        """
+        return encoded_ops(self._connection, origin, first, last, bytes_max)
+
+    def answers_of(self, origin: Origin, first: int, last: int) -> list[bytes]:
+        """The encoded answers that travel beside those ops, in their order."""
+        return answers_of(self._connection, origin, first, last)
+
+    def op_of_key(self, author: str, request_key: str) -> Dot | None:
+        """The last op that a request key of this principal made; None if none is known."""
+        found = self._connection.execute(
+            "SELECT made_oid, made_seq FROM idem WHERE author = ? AND request_key = ?"
+            " AND made_oid IS NOT NULL",
+            (author, request_key),
+        ).fetchone() or self._last_of_key(author, request_key)
+        return None if found is None else Dot(self._origin(found[0]), found[1])
+
     def op(self, dot: Dot) -> Op | None:
         """The op of that name; None if it is not here."""
         placed = self.ops_of_origin(dot.origin, dot.seq - 1, 1)
@@ -294,6 +316,20 @@ class View:
         """How far each log has been taken in."""
         rows = self._connection.execute("SELECT node_id, incarnation, have FROM origin")
         return Cursor({Origin(node_id, inc): have for node_id, inc, have in rows})
+
+    def heads(self) -> dict[Origin, Head]:
+        """Where each log ends here."""
+        rows = self._connection.execute(
+            "SELECT node_id, incarnation, have, head FROM origin WHERE have > 0"
+        )
+        return {Origin(node_id, inc): Head(have, head) for node_id, inc, have, head in rows}
+
+    def floor(self) -> Cursor:
+        """Up to where bodies have been given up for their age. See truncation."""
+        rows = self._connection.execute(
+            "SELECT node_id, incarnation, floor FROM origin WHERE floor > 0"
+        )
+        return Cursor({Origin(node_id, inc): floor for node_id, inc, floor in rows})
 
     def head(self, origin: Origin) -> Head:
         """Where that log ends here."""
@@ -316,6 +352,11 @@ class View:
         return Digest(tuple(sums))
 
     # -- the rest --------------------------------------------------------------------------
+
+    def configs(self) -> list[tuple[int, bytes, bytes]]:
+        """Every epoch that was kept, in order: (epoch, config, proof), both encoded."""
+        rows = self._connection.execute("SELECT epoch, config, proof FROM config ORDER BY epoch")
+        return list(rows)
 
     def idem(self, author: str, request_key: str) -> IdemRow | None:
         """The first answer to a request key of this principal."""
@@ -375,8 +416,8 @@ class View:
             archived=count("SELECT count(*) FROM memory WHERE life = 'archived'"),
             deleted=count("SELECT count(*) FROM memory WHERE life = 'deleted'"),
             links=count("SELECT count(*) FROM link WHERE life = 'live'"),
-            # Positions are given without gaps and nothing of a log is ever removed.
-            ops=self.last_pos(),
+            # Nothing of a log is ever removed, but positions may leap: see install.
+            ops=sum(seq for _, seq in self.have()),
             origins=count("SELECT count(*) FROM origin"),
             records=count("SELECT count(*) FROM record"),
             conflicts=count(
@@ -394,6 +435,16 @@ class View:
     def _ops(self, rest: str, *values: Any) -> list[PlacedOp]:
         rows = self._connection.execute(f"{_OP_SELECT} {rest}", values)
         return [PlacedOp(pos, Op(self._origin(oid), *parts)) for pos, oid, *parts in rows]
+
+    def _last_of_key(self, author: str, request_key: str) -> tuple[int, int] | None:
+        if not request_key:
+            return None
+        row = self._connection.execute(
+            "SELECT oid, seq FROM op WHERE author = ? AND request_key = ? AND request_key <> ''"
+            " ORDER BY pos DESC LIMIT 1",
+            (author, request_key),
+        ).fetchone()
+        return None if row is None else (row[0], row[1])
 
     def _origin(self, oid: int) -> Origin:
         origin = self._origins.get(oid)

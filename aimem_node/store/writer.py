@@ -15,14 +15,18 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any, Final, TypeAlias, TypeVar
 
 import apsw
 
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.store.database import BUSY_MS
+from aimem_node.store.install import Install, install, replace
 from aimem_node.store.schema import IN_INDEX, IN_WAL, META_UNSCRUBBED
 from aimem_node.store.session import WriteSession
+from aimem_node.store.snapshot import InstalledFile
+from aimem_sync.op import Op, Origin
 
 T = TypeVar("T")
 Job: TypeAlias = Callable[[WriteSession], Any]
@@ -49,6 +53,10 @@ CHECKPOINT_IDLE_PAGES: Final = 256
 CHECKPOINT_BUSY_PAGES: Final = 1_024
 """4 MiB. A longer WAL is moved even while work waits: readers slow down with its length, and work
 that waits for a longer one waits 10 ms and more."""
+CHECKPOINT_GROUPS: Final = 4
+"""A group that is longer than that by itself, as in catching up, is moved together with so many
+others like it: most of them change the same pages, which are then written once."""
+CHECKPOINT_PAGES_MAX: Final = 8_192
 EMPTYING_RETRY_S: Final = 1.0
 """How long a reader that keeps erased words in the WAL is left alone before the next try."""
 DISK_FULL_BYTES: Final = 1 << 20
@@ -69,6 +77,8 @@ class Writer:
         self._closing = False
         self._failed: str | None = None
         self._wal_pages = 0
+        self._wal_end = 0
+        self._group_pages = 0
         self._unscrubbed = False
         self._unemptied = False  # what was scrubbed may still stand in the WAL
         self._merging = False
@@ -126,6 +136,19 @@ class Writer:
             self._changed.notify()
         self._thread.join()
 
+    def install(
+        self, path: Path, own: Origin, check: Callable[[Op], bool]
+    ) -> Future[InstalledFile]:
+        """Put a snapshot of another member in the place of everything that members share.
+
+        What stands only here is put on top of it: ops it lacks, this node's own values, answers
+        given here. `own` is the log that this node writes. `check` is called on another thread
+        with the last op of every log in the file: whether its signature holds. The file is used
+        up. The future says where the logs end then, or which of them would have lost ops; then
+        nothing was changed. Fails with Failure CORRUPT if the file cannot be believed.
+        """
+        return install(self.submit, path, own, check)
+
     # -- the thread ------------------------------------------------------------------------
 
     def _run(self) -> None:
@@ -157,7 +180,8 @@ class Writer:
 
     def _is_over(self) -> bool:
         """Wait for work, or for a moment without any in which there is something to tidy."""
-        if self._wal_pages >= CHECKPOINT_BUSY_PAGES and self._failed is None:
+        long = min(CHECKPOINT_GROUPS * self._group_pages, CHECKPOINT_PAGES_MAX)
+        if self._wal_pages >= max(CHECKPOINT_BUSY_PAGES, long) and self._failed is None:
             self._checkpoint(apsw.SQLITE_CHECKPOINT_PASSIVE)
         with self._changed:
             while not self._waiting:
@@ -186,7 +210,7 @@ class Writer:
         try:
             before = self._session.last_pos()
             self._work(done)
-            self._session.index()
+            self._session.finish()
         except BaseException as cause:
             self._abandon(done, cause, committing=False)
             return
@@ -214,13 +238,18 @@ class Writer:
         changes = self._connection.total_changes()
         for _ in range(GROUP_JOBS_MAX):
             with self._changed:
-                if not self._waiting or (done and isinstance(self._waiting[0][0], _Scrub)):
-                    return  # a scrub is a group of its own
+                if not self._waiting or (
+                    done and isinstance(self._waiting[0][0], _Scrub | Install)
+                ):
+                    return  # these are groups of their own
                 job, future = self._waiting.popleft()
             if not future.set_running_or_notify_cancel():
                 continue
             if isinstance(job, _Scrub):
                 self._scrub_all(future)
+                return
+            if isinstance(job, Install):
+                self._install(job, future)
                 return
             self._one(job, future, done)
             if self._connection.total_changes() - changes >= GROUP_CHANGES_MAX:
@@ -303,6 +332,27 @@ class Writer:
                 )
             )
 
+    def _install(self, job: Install, future: Future[InstalledFile]) -> None:
+        """Outside the group's transaction, which has done nothing yet: put a snapshot in place."""
+        try:
+            self._connection.execute("COMMIT")
+            try:
+                found = replace(self._connection, self._session, job)
+            except Failure as failure:  # about the snapshot: the store is as it was
+                future.set_exception(failure)
+                self._connection.execute("BEGIN IMMEDIATE")
+                return
+            self._session = WriteSession(self._connection)
+            self._merging = False
+            self._unemptied = self._session.meta(META_UNSCRUBBED) == IN_WAL
+            self._checkpoint(apsw.SQLITE_CHECKPOINT_PASSIVE)
+            self._connection.execute("BEGIN IMMEDIATE")
+        except BaseException as cause:
+            if not future.done():
+                future.set_exception(self._explained(cause, committing=True))
+            raise
+        future.set_result(found)
+
     def _merge_step(self) -> None:
         """Merge what recent commits have added to the index, as long as nobody waits."""
         try:
@@ -360,6 +410,9 @@ class Writer:
     def _measure_wal(self, connection: apsw.Connection, name: str, pages: int) -> int:
         del connection, name
         self._wal_pages = pages
+        # A WAL that was moved as a whole begins anew with the next commit.
+        self._group_pages = pages - self._wal_end if pages > self._wal_end else pages
+        self._wal_end = pages
         return apsw.SQLITE_OK
 
     # -- what went wrong -------------------------------------------------------------------

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from aimem_sync.catchup import SNAPSHOT_PATIENCE_US
 from aimem_sync.cursor import Cursor
-from aimem_sync.dataplane import FORGET_US, DataPlane
+from aimem_sync.dataplane import FORGET_US, DataPlane, Standing
 from aimem_sync.dot import Dot
 from aimem_sync.effects import (
     Answer,
+    Applied,
     Changed,
     Collect,
     Fence,
+    KeepConfig,
     Outcome,
     RefuseRead,
     Send,
@@ -21,15 +26,33 @@ from aimem_sync.effects import (
 from aimem_sync.events import (
     ChangeWanted,
     Disconnected,
+    Forced,
+    Kept,
     NotWritten,
     ReadWanted,
+    SnapshotProgress,
     Tick,
     WriteWanted,
     Wrote,
 )
 from aimem_sync.log import Head
-from aimem_sync.messages import AppendAck, Beat, Pull
-from tests.aimem_sync.cluster import ABC, AT_A, AT_B, A, B, C, D, beat, core, key, of, ops, tell
+from aimem_sync.messages import Append, AppendAck, Beat, Pull, SnapshotWanted
+from tests.aimem_sync.cluster import (
+    ABC,
+    AT_A,
+    AT_B,
+    A,
+    B,
+    C,
+    D,
+    beat,
+    config,
+    core,
+    key,
+    of,
+    ops,
+    tell,
+)
 
 
 def wrote(plane: DataPlane, now_us: int = 0, request: int = 1, seq: int = 1) -> list:  # type: ignore[type-arg]
@@ -133,3 +156,80 @@ def test_a_fenced_node_does_nothing_any_more() -> None:
     assert [type(e) for e in tell(plane, B, beat(ops(AT_A, 1)))] == [Fence]
     assert plane.step(1, Tick(0)) == []
     assert plane.step(1, WriteWanted(1, 5)) == []
+
+
+def test_who_has_not_confirmed_is_named_with_a_reason() -> None:
+    plane = core()
+    tell(plane, B, beat())
+    plane.step(1, WriteWanted(1, 1_000))
+    wrote(plane, 2)
+    (answer,) = of(Answer, plane.step(1_000, Tick(0)))
+    assert answer.peers == (
+        (B, "behind", "1 ops to go"),
+        (C, "unreachable", "not heard of since this node started"),
+    )
+    assert plane.peer_status(Dot(AT_A, 1)) == answer.peers
+
+
+def test_w_of_a_write_is_what_the_transaction_found_it_to_be() -> None:
+    plane = core()
+    tell(plane, B, beat())
+    plane.step(1, WriteWanted(1, 1_000))
+    op = ops(AT_A, 1)[0]
+    local = Wrote(1, op.dot, Head(1, op.chain), 1, frozenset({A}))
+    assert of(Answer, plane.step(2, local)) == [Answer(1, Outcome.COMMITTED, (A,), 1)]
+    plane.step(3, WriteWanted(2, 1_000))
+    nothing = Wrote(2, None, Head(1, op.chain))
+    assert of(Answer, plane.step(4, nothing)) == [Answer(2, Outcome.COMMITTED, (A,), 1)]
+
+
+def test_how_far_each_log_is_committed_is_counted_here_or_heard_from_its_origin() -> None:
+    plane = core(ABC, ops(AT_A, 3), ops(AT_B, 2))
+    assert plane.committed() == {AT_A: 0, AT_B: 0}
+    tell(plane, B, beat(ops(AT_A, 2), ops(AT_B, 1)))
+    assert plane.committed() == {AT_A: 2, AT_B: 1}
+    tell(plane, B, Append(1, ops(AT_B, 2), 2))
+    assert plane.committed() == {AT_A: 2, AT_B: 2}
+
+
+def test_a_lone_node_commits_by_itself() -> None:
+    plane = core(config(A), ops(AT_A, 3))
+    assert plane.committed() == {AT_A: 3}
+    assert plane.is_janitor(0)
+
+
+def test_two_nodes_learn_how_far_their_clocks_are_apart() -> None:
+    plane = core()
+    tell(plane, B, beat())
+    sent = [s for s in of(Send, plane.step(1_000, Tick(50_000))) if s.to == B]
+    echo = sent[0].message.wall_us
+    back = replace(beat(), wall_us=9_050_100, echo_wall_us=echo, echo_age_us=0)
+    tell(plane, B, back, 1_200)
+    assert plane.clock_offset_us(B) == 9_000_000
+    assert plane.clock_offset_us(C) is None
+    assert plane.clock_offset_us("nobody") is None
+    assert not plane.is_janitor(1_200)
+
+
+def test_a_forced_epoch_rules_at_once_and_the_write_in_hand_is_judged_by_it_too() -> None:
+    plane = core(ABC)
+    plane.step(0, WriteWanted(1, 1_000, allow_pending=True))
+    wrote(plane)
+    forced = ABC.forced((A,), "after")
+    (keep,) = of(KeepConfig, plane.step(1, Forced(forced)))
+    assert keep == KeepConfig(keep.ticket, (forced,), ((),))
+    assert of(Applied, plane.step(2, Kept(keep.ticket))) == [Applied(forced)]
+    assert plane.config == forced
+    assert plane.links == {}
+    assert of(Answer, plane.step(1_000, Tick(0)))[0].outcome is Outcome.PENDING
+
+
+def test_bytes_of_a_snapshot_keep_the_wait_for_it_alive() -> None:
+    plane = DataPlane(Standing(AT_A, (ABC,), snapshot_lag_ops=100))
+    effects = tell(plane, B, beat(ops(AT_B, 101)))
+    (asked,) = [s for s in of(Send, effects) if isinstance(s.message, SnapshotWanted)]
+    plane.step(SNAPSHOT_PATIENCE_US - 1, SnapshotProgress(B))
+    plane.step(SNAPSHOT_PATIENCE_US + 1, Tick(0))
+    assert plane.catchup.asked[B].pull_id == asked.message.pull_id
+    plane.step(SNAPSHOT_PATIENCE_US + 2, Disconnected(B))
+    assert plane.catchup.asked == {}

@@ -10,14 +10,17 @@ from aimem_sync.cursor import Cursor
 from aimem_sync.dot import Dot
 from aimem_sync.events import (
     ChangeWanted,
+    Digested,
     Disconnected,
     Event,
+    Forced,
     Heard,
     Installed,
     Kept,
     NotKept,
     NotWritten,
     ReadWanted,
+    SnapshotProgress,
     Tick,
     Truncated,
     WriteWanted,
@@ -30,6 +33,7 @@ EXAMPLES: list[Event] = [
     Tick(0),
     Heard(key(B), beat()),
     Disconnected(B),
+    SnapshotProgress(B),
     WriteWanted(1, 10),
     Wrote(1, Dot(AT_A, 1), Head(1, b"x" * 32)),
     NotWritten(1, "full"),
@@ -39,6 +43,8 @@ EXAMPLES: list[Event] = [
     Truncated(Cursor()),
     ReadWanted(1, Cursor(), 0),
     ChangeWanted(1, ABC.without(B)),
+    Forced(ABC.forced((A,), "another")),
+    Digested(Cursor(), b"r" * 32),
 ]
 
 

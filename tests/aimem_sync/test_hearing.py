@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from aimem_sync.catchup import GRACE_US, NOT_KEPT_PAUSE_US
 from aimem_sync.cursor import Cursor
-from aimem_sync.effects import Fence, Install, Keep, Note, Send, SendPage, SendSnapshot
-from aimem_sync.events import Heard, Kept
+from aimem_sync.dot import Origin
+from aimem_sync.effects import Effect, Fence, Install, Keep, Note, Send, SendPage, SendSnapshot
+from aimem_sync.events import Digested, Heard, Kept, NotKept, Tick, Wrote
+from aimem_sync.hearing import OLD_IMAGE, OTHER_HISTORY
+from aimem_sync.knowledge import BATCHES_MAX
+from aimem_sync.links import RTTS_LEAST
+from aimem_sync.log import Head
 from aimem_sync.messages import (
     Append,
     AppendAck,
@@ -72,12 +80,14 @@ def test_an_append_of_an_older_epoch_brings_back_the_newer_ones() -> None:
     plane.council.history.append(newer)
     (sent,) = of(Send, tell(plane, B, Append(1, ops(AT_B, 1), 0)))
     assert (sent.message.status, sent.message.configs) == (Status.STALE_EPOCH, (newer,))
+    assert len(sent.message.proofs) == 1
 
 
 def test_a_member_of_an_older_epoch_is_told_the_newer_ones_but_not_at_every_beat() -> None:
     plane = core(ABC)
     plane.council.history.append(ABC.without(C))
-    assert [s.message for s in of(Send, tell(plane, B, beat()))] == [Learn((ABC.without(C),))]
+    learn = Learn((ABC.without(C),), ((),))
+    assert [s.message for s in of(Send, tell(plane, B, beat()))] == [learn]
     assert of(Send, tell(plane, B, beat(), 1)) == []
 
 
@@ -135,3 +145,110 @@ def test_a_pull_and_a_wish_for_a_snapshot_are_served() -> None:
 def test_a_snapshot_nobody_asked_for_is_not_installed() -> None:
     snapshot = Snapshot(1, heads(ops(AT_C, 1)), Cursor(), 1, {}, {})
     assert of(Install, tell(core(), B, snapshot)) == []
+
+
+def pulls(effects: list[Effect]) -> list[Send]:
+    return [sent for sent in of(Send, effects) if isinstance(sent.message, Pull)]
+
+
+def test_a_page_that_brings_nothing_is_followed_by_another_member_and_then_by_a_pause() -> None:
+    plane = core()
+    log = ops(AT_C, 300)
+    tell(plane, C, beat(log, incarnation=AT_C.incarnation))
+    tell(plane, B, beat(log))
+    (asked,) = plane.catchup.asked
+    (other,) = {B, C} - {asked}
+    effects = tell(plane, asked, Page(plane.catchup.asked[asked].pull_id, ()), 1)
+    assert [note.what for note in of(Note, effects)] == ["a page that brought nothing"]
+    assert [sent.to for sent in pulls(effects)] == [other]
+    effects = tell(plane, other, Page(plane.catchup.asked[other].pull_id, ()), 2)
+    assert pulls(effects) == []
+    assert pulls(plane.step(3, Tick(0))) == []
+    assert len(pulls(plane.step(GRACE_US + 2, Tick(0)))) == 1
+
+
+def test_a_short_page_is_followed_by_the_next_question_at_once() -> None:
+    plane = core()
+    log = ops(AT_C, 300)
+    (asked,) = [s for s in of(Send, tell(plane, B, beat(log))) if isinstance(s.message, Pull)]
+    effects = tell(plane, B, Page(asked.message.pull_id, log[:3]))
+    (again,) = [s for s in of(Send, effects) if isinstance(s.message, Pull)]
+    assert again.message.have == Cursor({AT_C: 3})
+
+
+def test_no_more_is_fetched_than_the_disk_can_take() -> None:
+    plane = core()
+    log = ops(AT_C, 4 * BATCHES_MAX + 256)
+    effects, kept, at = tell(plane, B, beat(log)), [], 0
+    while asked := pulls(effects):
+        effects = tell(plane, B, Page(asked[0].message.pull_id, log[at : at + 4]))
+        kept += of(Keep, effects)
+        at += 4
+    assert len(kept) == BATCHES_MAX
+    assert len(pulls(plane.step(1, Kept(kept[0].ticket)))) == 1
+
+
+def test_nothing_is_fetched_for_a_while_by_a_disk_that_takes_nothing() -> None:
+    plane = core()
+    log = ops(AT_C, 300)
+    (asked,) = [s for s in of(Send, tell(plane, B, beat(log))) if isinstance(s.message, Pull)]
+    tell(plane, B, Page(asked.message.pull_id, log[:3]))
+    plane.catchup.asked.clear()
+    plane.step(1, NotKept(1, "disk full"))
+    assert pulls(plane.step(2, Tick(0))) == []
+    tell(plane, B, beat(log), NOT_KEPT_PAUSE_US)
+    assert len(pulls(plane.step(NOT_KEPT_PAUSE_US + 1, Tick(0)))) == 1
+
+
+def test_equal_heads_and_different_roots_are_told_once() -> None:
+    log = ops(AT_C, 2)
+    plane = core(ABC, log)
+    other = replace(beat(log), root=b"b" * 32)
+    assert of(Note, tell(plane, B, other)) == []
+    plane.step(1, Digested(Cursor({AT_C: 2}), b"a" * 32))
+    assert of(Note, tell(plane, B, other)) == [Note("divergence", B)]
+    assert of(Note, tell(plane, B, other)) == []
+    assert of(Note, tell(plane, B, replace(beat(log), root=b"a" * 32))) == []
+    assert of(Note, tell(plane, B, replace(beat(ops(AT_C, 1)), root=b"b" * 32))) == []
+    (sent, *_) = [s.message for s in of(Send, plane.step(2, Tick(0)))]
+    assert sent.root == b"a" * 32
+
+
+def test_an_ack_of_more_than_was_ever_written_here_fences_the_node() -> None:
+    plane = core(ABC, ops(AT_A, 1))
+    tell(plane, B, beat())
+    ack = AppendAck(AT_B.incarnation, AT_A, 1, 2)
+    assert of(Fence, tell(plane, B, ack)) == [Fence(OLD_IMAGE)]
+
+
+def test_who_holds_less_of_this_node_s_log_must_hold_the_same() -> None:
+    plane = core(ABC, ops(AT_A, 1))
+    later = ops(AT_A, 3)[-1]
+    plane.step(0, Wrote(1, later.dot, Head(later.seq, later.chain)))
+    assert of(Fence, tell(plane, C, beat(ops(AT_A, 1), incarnation=AT_C.incarnation))) == []
+    other = ops(AT_A, 1, b'{"type":"other"}')
+    assert of(Fence, tell(plane, B, beat(other))) == [Fence(OTHER_HISTORY)]
+
+
+def test_a_fork_of_a_log_that_this_node_wrote_before_its_restore_is_its_own_fault() -> None:
+    former = Origin(AT_A.node_id, f"{7:016x}")
+    other = ops(former, 1, b'{"type":"other"}')
+    plane = core(ABC, ops(former, 1))
+    assert of(Fence, tell(plane, B, beat(other))) == [Fence(OTHER_HISTORY)]
+    plane = core(ABC, ops(former, 1))
+    (asked,) = pulls(tell(plane, B, beat(ops(former, 300, b'{"type":"other"}'))))
+    page = Page(asked.message.pull_id, ops(former, 3, b'{"type":"other"}')[1:])
+    assert of(Fence, tell(plane, B, page)) == [Fence(OTHER_HISTORY)]
+
+
+def test_a_member_that_has_become_slow_is_told_of_once() -> None:
+    plane = core(ABC, ops(AT_A, 1))
+    tell(plane, B, beat(ops(AT_A, 1)))
+    link = plane.links[B]
+    link.rtts_us.extend([1_000] * RTTS_LEAST)
+    link.awaited = link.awaited_first = 1
+    ack = AppendAck(AT_B.incarnation, AT_A, 1, 1)
+    assert of(Note, tell(plane, B, ack, 400_000)) == [Note("a slow member", B)]
+    link.awaited = 1
+    assert of(Note, tell(plane, B, ack, 450_000)) == []
+    assert plane.in_sync(450_000) == [AT_A.node_id]

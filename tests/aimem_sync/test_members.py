@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from hashlib import sha256
+
 import pytest
 
-from aimem_sync.members import Config, Member, Role, why_not_next
+from aimem_sync.faults import OpFault
+from aimem_sync.members import (
+    Config,
+    Member,
+    Role,
+    decode_config,
+    encode_config,
+    endorsed_bytes,
+    why_not_forced,
+    why_not_next,
+)
 from tests.aimem_sync.cluster import ABC, A, B, C, D, config, key
 
 
@@ -67,3 +81,89 @@ def test_a_key_is_replaced_in_two_epochs() -> None:
 )
 def test_an_unfair_change_says_why_it_may_not_be(new: Config, why: str) -> None:
     assert why_not_next(ABC, new) == why
+
+
+DER = b"a certificate"
+NAME = sha256(DER).hexdigest()
+FULL = ABC.with_learner(D, NAME, "lab-2", "lab-2:7421", DER).without(C)
+
+
+def test_an_epoch_survives_the_journey() -> None:
+    for one in (ABC, FULL, FULL.with_key(A, "key-new"), replace(FULL, cluster_id="team")):
+        assert decode_config(encode_config(one)) == one
+    assert FULL.certificate_of(NAME) == DER
+    assert FULL.certificate_of(key(A)) is None
+    assert FULL.certificate_of("nobody's") is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: b"{}",
+        lambda text: text[:-1],
+        lambda text: text + b" ",
+        lambda text: text.replace(b'"epoch":3', b'"epoch":0'),
+        lambda text: text.replace(b'"epoch":3', b'"epoch":true'),
+        lambda text: text.replace(b'"voter"', b'"emperor"', 1),
+        lambda text: text.replace(DER.hex().encode(), b"00"),
+        lambda text: text.replace(f'"{A}"'.encode(), b"7"),
+        lambda text: text.replace(A.encode(), B.encode()),
+        lambda text: text.replace(b'"lab-2"', b'"' + b"x" * 2_000 + b'"'),
+        lambda text: text.replace(f'"{NAME}"'.encode(), b""),
+    ],
+)
+def test_anything_else_is_no_epoch(change: Callable[[bytes], bytes]) -> None:
+    with pytest.raises(OpFault):
+        decode_config(change(encode_config(FULL)))
+
+
+def test_a_new_key_brings_its_certificate_and_an_old_one_takes_it_along() -> None:
+    both = FULL.with_key(D, "0-new", b"")
+    assert both.member(D) == Member(
+        D, ("0-new", NAME), Role.LEARNER, "lab-2", "lab-2:7421", (b"", DER)
+    )
+    after = both.without_key(D, NAME)
+    assert after.member(D) == Member(D, ("0-new",), Role.LEARNER, "lab-2", "lab-2:7421")
+    assert NAME in after.revoked
+
+
+def test_a_node_may_move_and_be_called_otherwise() -> None:
+    moved = ABC.with_address(A, "lab-1", "10.0.0.1:7421")
+    assert why_not_next(ABC, moved) == ""
+    assert moved.voters == ABC.voters
+
+
+def test_nobody_s_keys_are_revoked_on_the_side() -> None:
+    sly = replace(ABC.with_learner(D, key(D)), revoked=frozenset({key(C)}))
+    assert why_not_next(ABC, sly) == "only who leaves is revoked"
+    sly = replace(ABC.without(C), retired=frozenset({B, C}))
+    assert why_not_next(ABC, sly) == "only who leaves is revoked"
+
+
+def test_what_is_signed_is_the_whole_epoch() -> None:
+    assert endorsed_bytes(ABC) == sha256(b"aimem-epoch\0" + encode_config(ABC)).digest()
+    assert endorsed_bytes(ABC) != endorsed_bytes(replace(ABC, cluster_id="other"))
+
+
+def test_a_forced_epoch_begins_another_cluster_of_those_who_are_left() -> None:
+    forced = ABC.forced((A, "a stranger"), "after")
+    assert (forced.epoch, forced.cluster_id, forced.voters) == (2, "after", {A})
+    assert forced.retired == {B, C}
+    assert forced.node_of(key(B)) is None
+    assert why_not_forced(ABC, forced) == ""
+    assert why_not_next(ABC, forced) == "it is an epoch of another cluster"
+    assert FULL.forced((D,), "after").voters == {D}
+
+
+@pytest.mark.parametrize(
+    ("new", "why"),
+    [
+        (ABC, "epoch 1 does not come after epoch 1"),
+        (ABC.without(B), "a forced epoch begins another cluster"),
+        (Config(2, (), cluster_id="x"), "no voter would be left"),
+        (config(A, B, epoch=2), "a forced epoch begins another cluster"),
+        (replace(config(A, B, epoch=2), cluster_id="x"), "who is left out must be revoked"),
+    ],
+)
+def test_an_unfair_forced_epoch_says_why_it_may_not_be(new: Config, why: str) -> None:
+    assert why_not_forced(ABC, new) == why

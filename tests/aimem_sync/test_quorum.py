@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from aimem_sync.dot import Dot
 from aimem_sync.effects import Answer, Outcome
-from aimem_sync.events import WriteWanted
+from aimem_sync.events import WriteWanted, Wrote
+from aimem_sync.log import Head
 from aimem_sync.members import Config
-from aimem_sync.quorum import Quorum, acks_in, commit_seq
+from aimem_sync.quorum import Quorum, acks_in, commit_seq, counted_in, needed_in
 from tests.aimem_sync.cluster import ABC, AT_A, A, B, C, D, key
 
 DOT = Dot(AT_A, 1)
@@ -15,7 +16,7 @@ DOT = Dot(AT_A, 1)
 def opened(config: Config = ABC, **more: int) -> Quorum:
     quorum = Quorum()
     assert quorum.admit(WriteWanted(1, 1_000, **more), config, {A, B, C}) is None
-    quorum.wrote(1, DOT)
+    assert quorum.wrote(Wrote(1, DOT, Head(1)), A) is None
     return quorum
 
 
@@ -79,3 +80,62 @@ def test_the_next_deadline_is_the_earliest() -> None:
 def test_a_log_is_committed_as_far_as_a_majority_holds_it() -> None:
     assert commit_seq(ABC, [(A, 9), (B, 5), (C, 2)]) == 5
     assert commit_seq(ABC, [(A, 9), (D, 9)]) == 0
+
+
+def test_w_and_who_counts_are_known_only_once_the_namespace_is() -> None:
+    quorum = Quorum()
+    quorum.admit(WriteWanted(1, 1_000), ABC, {A, B, C})
+    quorum.wrote(Wrote(1, DOT, Head(1), needed=3), A)
+    assert settle(quorum, 1, A, B) == []
+    assert settle(quorum, 2, A, B, C) == [Outcome.COMMITTED]
+
+
+def test_who_may_not_hold_a_write_does_not_count_for_it() -> None:
+    quorum = Quorum()
+    quorum.admit(WriteWanted(1, 1_000), ABC, {A, B, C})
+    quorum.wrote(Wrote(1, DOT, Head(1), eligible=frozenset({A, C})), A)
+    assert settle(quorum, 1, A, B) == []
+    assert settle(quorum, 2, A, C) == [Outcome.COMMITTED]
+
+
+def test_what_is_kept_local_needs_nobody_else() -> None:
+    quorum = Quorum()
+    alone = WriteWanted(1, 1_000, eligible=frozenset({A}))
+    assert quorum.admit(alone, ABC, {A}) is None
+    quorum.wrote(Wrote(1, DOT, Head(1), needed=2), A)
+    (answer,) = quorum.settle(1, lambda dot: frozenset({A}))
+    assert (answer.outcome, answer.acked_by, answer.needed) == (Outcome.COMMITTED, (A,), 1)
+
+
+def test_w_is_never_more_than_those_that_may_hold_it() -> None:
+    few = frozenset({A, B, "evicted"})
+    assert counted_in(ABC, few) == {A, B}
+    assert [needed_in(ABC, w, few) for w in (0, 1, 2, 3)] == [2, 1, 2, 2]
+    assert needed_in(ABC, 0, frozenset()) == 1
+    learner = ABC.with_learner(D, key(D))
+    assert counted_in(learner, frozenset({D})) == {D}
+    assert acks_in(learner, {D}, frozenset({A, D})) == frozenset()
+
+
+def test_a_write_that_had_nothing_to_write_is_answered_at_once() -> None:
+    quorum = Quorum()
+    quorum.admit(WriteWanted(1, 1_000), ABC, {A, B})
+    done = quorum.wrote(Wrote(1, None, Head(7)), A)
+    assert done == Answer(1, Outcome.COMMITTED, (A,), 1)
+    assert settle(quorum, 1, A, B) == []
+
+
+def test_who_did_not_confirm_is_named_in_every_answer_but_the_good_one() -> None:
+    told = ((B, "unreachable", "not heard of"),)
+    quorum = Quorum(standings=lambda dot, eligible: told)
+    refused = quorum.admit(WriteWanted(1, 1_000), ABC, {A})
+    assert refused is not None
+    assert refused.peers == told
+    for request in (2, 3):
+        quorum.admit(WriteWanted(request, 1_000), ABC, {A, B})
+    failed = quorum.refused(2, "disk full")
+    assert failed is not None
+    assert failed.peers == told
+    quorum.wrote(Wrote(3, DOT, Head(1)), A)
+    (late,) = quorum.settle(1_000, lambda dot: frozenset({A}))
+    assert late.peers == told

@@ -31,6 +31,8 @@ def test_time_running_out_is_told_with_what_is_missing() -> None:
     assert reads.settle(100, lambda after: (Verdict.WAIT, GAP))[0] == [RefuseRead(1, GAP)]
 
 
-def test_what_is_lost_is_told_as_lost() -> None:
-    judged = waiting().settle(100, lambda after: (Verdict.LOST, GAP))[0]
+def test_what_seems_lost_is_told_so_only_once_the_time_is_up() -> None:
+    reads = waiting()
+    assert reads.settle(99, lambda after: (Verdict.LOST, GAP)) == ([], {AT_A})
+    judged = reads.settle(100, lambda after: (Verdict.LOST, GAP))[0]
     assert judged == [RefuseRead(1, GAP, lost=True)]

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from aimem_sync.change import Change
 from aimem_sync.cursor import Cursor
 from aimem_sync.effects import Answer, Changed, Outcome, RefuseRead
-from aimem_sync.members import Config
-from tests.sim.world import MS, SECOND, Node, World
+from aimem_sync.members import Config, Member
+from tests.sim.world import MS, SECOND, Node, World, node_name
 
 PATIENCE_US = 3 * SECOND
 """After this long without an answer a client takes its outcome for unknown."""
@@ -33,6 +33,7 @@ class Session:
     tries: int = 0
     count: int = 0
     needed: int = 0
+    eligible: frozenset[str] | None = None
 
 
 class Clients:
@@ -45,6 +46,8 @@ class Clients:
         self.pending = pending
         self.stopped = False
         self.reads = 0
+        self.spared: set[str] = set()
+        "Nodes that nobody writes to any more."
         names = sorted(world.first.everyone)
         self.sessions = [Session(i, self.rng.choice(names)) for i in range(sessions)]
         self.of: dict[int, Session] = {}
@@ -62,7 +65,7 @@ class Clients:
         if session.home not in names or rng.random() < 0.15:
             session.home = rng.choice(names)
         node = world.nodes[session.home]
-        if node.core is None:
+        if node.core is None or session.home in self.spared:
             world.after(100 * MS, self.next, session)
             return
         if session.key and session.tries < 6:
@@ -78,9 +81,12 @@ class Clients:
             session.change = self._change(session)
             session.tries = 0
             voters = len(world.first.voters)
-            session.needed = 0
+            session.needed, session.eligible = 0, None
             if self.w_any and rng.random() < 0.3:
                 session.needed = rng.randint(1, voters)
+            if self.w_any and rng.random() < 0.2:
+                # A namespace that only some may hold: this node alone, or with another one.
+                session.eligible = frozenset({session.home, rng.choice(names)})
             self._write(session)
 
     def _write(self, session: Session) -> None:
@@ -91,7 +97,7 @@ class Clients:
         self.world.write(
             session.home, session.change, session.key, needed=session.needed,
             wait_us=self.rng.choice((50, 300, 1_000)) * MS,
-            allow_pending=self.rng.random() < self.pending,
+            allow_pending=self.rng.random() < self.pending, eligible=session.eligible,
         )  # fmt: skip
 
     def _expect(self, session: Session, request: int) -> None:
@@ -162,6 +168,8 @@ class Operators:
         self.stopped = False
         self.wanted: list[tuple[str, str]] = []
         "(verb, node) still to be done."
+        self.new_keys: dict[str, str] = {}
+        "Of nodes whose key is being replaced."
         world.on_changed = self.changed
 
     def want(self, verb: str, name: str) -> None:
@@ -172,41 +180,87 @@ class Operators:
         if self.stopped or (verb, name) not in self.wanted:
             return
         world = self.world
-        config = world.latest()
-        done = {
+        if self._is_done(verb, name, world.latest()):
+            self.wanted.remove((verb, name))
+            world.notes[verb] += 1
+            self._after(verb, name)
+            return
+        able = [n for n in sorted(world.latest().voters) if world.nodes[n].core is not None]
+        if verb != "rotate":
+            able = [n for n in able if n != name]
+        # Two operators at once: their wishes must not both come true for one epoch.
+        for proposer in self.rng.sample(able, min(len(able), self.rng.choice((1, 1, 2)))):
+            core = world.nodes[proposer].core
+            new = self._next(verb, name, core.config) if core is not None else None
+            if new is not None:
+                world.change(proposer, new)
+        world.after(self.rng.randint(300 * MS, 900 * MS), self._try, verb, name)
+
+    def _is_done(self, verb: str, name: str, config: Config) -> bool:
+        if verb == "rotate":
+            member = config.member(name)
+            return member is None or member.fingerprints == (self.new_keys.get(name),)
+        return {
             "join": name in config.everyone,
             "promote": name in config.voters,
             "evict": name not in config.everyone,
         }[verb]
-        if done:
-            self.wanted.remove((verb, name))
-            world.notes[verb] += 1
-            if verb == "evict":
-                world.oracles.lost_disk(name)
-            if verb == "join":
-                world.nodes[name].disk.image.history = self.chain()
-                world.start(name)
-                self.want("promote", name)
-            return
-        able = [n for n in sorted(config.voters - {name}) if world.nodes[n].core is not None]
-        # Two operators at once: their wishes must not both come true for one epoch.
-        for proposer in self.rng.sample(able, min(len(able), self.rng.choice((1, 1, 2)))):
-            core = world.nodes[proposer].core
-            if core is None:
-                continue
-            now = core.config
-            if verb == "join" and now.member(name) is None:
-                world.change(proposer, now.with_learner(name, "key-" + name[-2:]))
-            elif verb == "promote" and name in now.everyone:
-                world.change(proposer, now.with_voter(name))
-            elif verb == "evict" and name in now.everyone and len(now.voters) > 1:
-                world.change(proposer, now.without(name))
-        world.after(self.rng.randint(300 * MS, 900 * MS), self._try, verb, name)
 
-    def chain(self) -> list[Config]:
-        """What a sponsor gives to a newcomer: every epoch that was decided."""
-        best = max(self.world.nodes.values(), key=lambda n: n.disk.epoch())
-        return list(best.disk.image.history)
+    def _next(self, verb: str, name: str, now: Config) -> Config | None:
+        """The epoch that comes nearer to what is wanted; None if it is not the time for it."""
+        member = now.member(name)
+        if verb == "join":
+            return (
+                now.with_learner(name, self.world.nodes[name].fingerprint) if not member else None
+            )
+        if member is None:
+            return None
+        if verb == "promote":
+            return now.with_voter(name)
+        if verb == "evict":
+            return now.without(name) if len(now.voters) > 1 else None
+        return self._rotate(name, now, member)
+
+    def _rotate(self, name: str, now: Config, member: Member) -> Config | None:
+        node = self.world.nodes[name]
+        new = self.new_keys.get(name) or self.new_keys.setdefault(name, self.world.new_key(name))
+        if new not in member.fingerprints:
+            return now.with_key(name, new)
+        if node.fingerprint != new:
+            # Who has not yet heard of the new key could not be talked to any more.
+            if all(n.disk.image.history[-1].node_of(new) == name for n in self.world.members()):
+                node.fingerprint = new
+            return None
+        old = next((key for key in member.fingerprints if key != new), None)
+        return now.without_key(name, old) if old is not None else None
+
+    def _after(self, verb: str, name: str) -> None:
+        world = self.world
+        if verb == "evict":
+            world.oracles.lost_disk(name)
+            if self.rng.random() < 0.5:
+                world.after(self.rng.randint(500 * MS, 2 * SECOND), self._rejoin, name)
+        elif verb == "join":
+            self.give_chain(name)
+            world.start(name)
+            self.want("promote", name)
+        elif verb == "rotate":
+            self.new_keys.pop(name, None)
+
+    def _rejoin(self, name: str) -> None:
+        """The box of an evicted node comes back as another one, with nothing of the old."""
+        if not self.stopped and not self.wanted:
+            self.world.crash(name)
+            new = node_name(len(self.world.nodes) + 1)
+            self.world.add(new)
+            self.world.notes["rejoin"] += 1
+            self.want("join", new)
+
+    def give_chain(self, name: str) -> None:
+        """What a sponsor gives to a newcomer: every epoch that was decided, with its proof."""
+        best = max(self.world.nodes.values(), key=lambda n: n.disk.epoch()).disk.image
+        image = self.world.nodes[name].disk.image
+        image.history, image.proofs = list(best.history), dict(best.proofs)
 
     def changed(self, node: Node, changed: Changed) -> None:
         self.world.notes["change won" if changed.won else "change lost"] += 1

@@ -124,7 +124,7 @@ def acks_die_with_the_incarnation_that_gave_them() -> None:
     assert core is not None
     until(world, lambda: core.links[B].held.get(origin) == 1)
     world.net.blocked.add((A, B))
-    world.restore(B, Image(history=[world.first]))
+    world.restore(B, world.nodes[B].disk.image.bare())
     world.start(B)
     world.run(world.now_us + SECOND)  # B is heard of under its new incarnation
     world.net.blocked.discard((A, C))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import ClassVar
 
 from aimem_sync.change import Change, body_for
@@ -18,7 +19,7 @@ from aimem_sync.effects import Collect, Effect, Install, Keep, KeepConfig, KeepV
 from aimem_sync.events import Event, Installed, Kept, NotKept, NotWritten, Truncated, Wrote
 from aimem_sync.lamport import next_lamport, witness
 from aimem_sync.log import Head, append
-from aimem_sync.members import Config
+from aimem_sync.members import Config, Proof
 from aimem_sync.merge import collect, join, state_of
 from aimem_sync.messages import Snapshot
 from aimem_sync.op import Op, Stamp
@@ -60,12 +61,17 @@ class Image:
     keys: dict[str, Dot] = field(default_factory=dict)
     lamport: int = 0
     history: list[Config] = field(default_factory=list)
+    proofs: dict[int, Proof] = field(default_factory=dict)
+
+    def bare(self) -> Image:
+        """A new disk that knows who belongs, and nothing else."""
+        return Image(history=list(self.history), proofs=dict(self.proofs))
 
     def copy(self) -> Image:
         logs = {origin: Log(log.floor, list(log.ops)) for origin, log in self.logs.items()}
         return Image(
             logs, dict(self.heads), dict(self.states), dict(self.keys), self.lamport,
-            list(self.history),
+            list(self.history), dict(self.proofs),
         )  # fmt: skip
 
     def have(self) -> Cursor:
@@ -96,6 +102,11 @@ class Image:
     def witness(self, op: Op) -> int:
         return witness(self.lamport, op.lamport)
 
+    def root(self) -> bytes:
+        """One hash of all that can be seen."""
+        shown = sorted(self.digest().items())
+        return sha256(b"".join(name.encode() + seen for name, seen in shown)).digest()
+
     def digest(self) -> dict[str, bytes]:
         """What can be seen of each record."""
         shown = {name: record_hash(state) for name, state in self.states.items()}
@@ -109,6 +120,9 @@ class WriteJob:
     request: int
     change: Change
     key: str
+    needed: int = 0
+    eligible: frozenset[str] | None = None
+    "What only the transaction finds out: W, and which nodes may hold it."
 
 
 @dataclass
@@ -149,12 +163,13 @@ class Disk:
                     return NotKept(ticket, "disk full")
                 self.votes[vote.epoch] = vote
                 return Kept(ticket)
-            case KeepConfig(ticket, configs):
+            case KeepConfig(ticket, configs, proofs):
                 if self.full:
                     return NotKept(ticket, "disk full")
-                for config in configs:
+                for config, proof in zip(configs, proofs, strict=True):
                     if config.epoch == self.epoch() + 1:
                         self.image.history.append(config)
+                        self.image.proofs[config.epoch] = proof
                 return Kept(ticket)
             case Install(snapshot):
                 return self._install(snapshot)
@@ -170,16 +185,16 @@ class Disk:
         head = self.image.heads.get(self.origin, Head())
         known = self.known(job.key)
         if known is not None:
-            return Wrote(job.request, known, head)
+            return Wrote(job.request, known, head, job.needed, job.eligible)
         body = body_for(job.change, self.image.states.get(job.change.record_id), self.origin)
         stamp = Stamp(next_lamport(self.image.lamport), wall_us, self.epoch())
         op = append(
             head, stamp, job.change.kind, job.change.record_id, body, "user:sim", job.key,
-            self.origin, _unsigned,
+            self.origin, unsigned,
         )  # fmt: skip
         self.watch(self, op, job)
         self.image.put(op)
-        return Wrote(job.request, op.dot, Head(op.seq, op.chain))
+        return Wrote(job.request, op.dot, Head(op.seq, op.chain), job.needed, job.eligible)
 
     def known(self, key: str) -> Dot | None:
         """The op that a request key made."""
@@ -210,9 +225,11 @@ class Disk:
         theirs = Cursor({origin: head.seq for origin, head in snapshot.heads.items()})
         decided = plan(image.have(), image.floor(), theirs)
         if decided.refused:
+            self.noted.append("snapshot refused")
             return Installed(image.heads, image.floor(), decided.refused)
         tail = [op for r in decided.tail for op in self.read(r)]
-        fresh = Image(history=image.history, lamport=max(image.lamport, snapshot.lamport))
+        fresh = image.bare()
+        fresh.lamport = max(image.lamport, snapshot.lamport)
         fresh.states = {name: decode_state(name, row) for name, row in snapshot.records.items()}
         fresh.keys = {**snapshot.request_keys, **image.keys}
         for origin, head in snapshot.heads.items():
@@ -244,6 +261,10 @@ class Disk:
                     self.image.states[name] = collected
                     self.noted.append("collected")
 
+    def heads(self) -> dict[Origin, Head]:
+        """Where the logs end, as a process finds it when it starts."""
+        return dict(self.image.heads)
+
     def read(self, ops: Range) -> tuple[Op, ...]:
         """Ops of one log; fewer if some have been given up."""
         log = self.image.logs.get(ops.origin)
@@ -260,5 +281,5 @@ class Disk:
         )
 
 
-def _unsigned(chain: bytes) -> bytes:
+def unsigned(chain: bytes) -> bytes:
     return b""

@@ -10,14 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tests.sim.clients import Clients, Operators
-from tests.sim.world import MS, SECOND, World
+from tests.sim.world import MS, SECOND, Node, World
 
 
 class Nemesis:
     """The faults of one run."""
 
-    def __init__(self, world: World, operators: Operators, until_us: int) -> None:
+    def __init__(self, world: World, operators: Operators, clients: Clients, until_us: int) -> None:
         self.world = world
+        self.clients = clients
         self.rng = world.rng
         self.operators = operators
         self.until_us = until_us
@@ -26,7 +27,7 @@ class Nemesis:
         kinds: list[Callable[[], None]] = [
             self.partition, self.one_way, self.crash, self.crash_all, self.lossy, self.slow_disk,
             self.disk_full, self.clock_jump, self.isolate, self.absence, self.restore, self.wipe,
-            self.evict, self.join,
+            self.evict, self.join, self.rotate, self.failing_disk, self.mute, self.old_image,
         ]  # fmt: skip
         self.kinds = [kind for kind in kinds if rng.random() < 0.45] or [self.crash]
         self.pace_us = rng.choice((300 * MS, 700 * MS, 1_500 * MS))
@@ -38,7 +39,7 @@ class Nemesis:
 
     def _photograph(self, name: str) -> None:
         node = self.world.nodes[name]
-        node.images.append(node.disk.image.copy())
+        node.images.append((node.disk.image.copy(), node.disk.origin))
         if self.world.now_us < self.until_us:
             self.world.after(self.rng.randint(SECOND, 4 * SECOND), self._photograph, name)
 
@@ -126,16 +127,25 @@ class Nemesis:
         node = self.world.nodes[self._any()]
         if node.images and self._may_lose():
             self.world.notes["restored"] += 1
-            self.world.restore(node.node_id, self.rng.choice(node.images))
+            self.world.restore(node.node_id, self.rng.choice(node.images)[0])
+            self.world.after(self._for(), self.world.start, node.node_id)
+
+    def old_image(self) -> None:
+        """Put an old disk back without our tools; nobody writes there any more."""
+        node = self.world.nodes[self._any()]
+        known = [(i, o) for i, o in node.images if o == node.disk.origin]
+        if known and self._may_lose():
+            self.world.notes["old image"] += 1
+            self.clients.spared.add(node.node_id)
+            image, origin = self.rng.choice(known)
+            self.world.restore(node.node_id, image, renew=False, origin=origin)
             self.world.after(self._for(), self.world.start, node.node_id)
 
     def wipe(self) -> None:
-        from tests.sim.disk import Image
-
         if self._may_lose():
             node = self.world.nodes[self._any()]
             self.world.notes["wiped"] += 1
-            self.world.restore(node.node_id, Image(history=list(node.disk.image.history)))
+            self.world.restore(node.node_id, node.disk.image.bare())
             self.world.after(self._for(), self.world.start, node.node_id)
 
     def evict(self) -> None:
@@ -147,14 +157,27 @@ class Nemesis:
         if self.world.spares and not self.operators.wanted:
             self.operators.want("join", self.world.spares.pop(0))
 
-    def end(self, clients: Clients) -> None:
+    def rotate(self) -> None:
+        if not self.operators.wanted:
+            self.operators.want("rotate", self._any())
+
+    def failing_disk(self) -> None:
+        """The next commit of a node fails and ends it. Some of it may be there nevertheless."""
+        self.world.nodes[self._any()].failing = True
+
+    def mute(self) -> None:
+        """A node's log cannot be read by others for a while: its pages are empty."""
+        self.world.nodes[self._any()].mute_until_us = self.world.now_us + self._for()
+
+    def end(self) -> None:
         """Heal everything: whoever belongs must now become level."""
         world = self.world
         world.net.heal()
-        clients.stopped = True
+        self.clients.stopped = True
         self.operators.stopped = True
         for node in world.nodes.values():
-            node.disk.full = False
+            node.disk.full = node.failing = False
+            node.mute_until_us = 0
             node.fsync_us = (500, 6 * MS)
         self.raise_all()
 
@@ -163,7 +186,17 @@ class Nemesis:
         to be given."""
         world = self.world
         for node in world.members():
+            if self._is_stranded(node):
+                world.notes["stranded"] += 1
+                world.crash(node.node_id)
+                self.operators.give_chain(node.node_id)
             if node.core is None:
                 if node.disk.image.history[-1].member(node.node_id) is None:
-                    node.disk.image.history = list(self.operators.chain())
+                    self.operators.give_chain(node.node_id)
                 world.start(node.node_id)
+
+    def _is_stranded(self, node: Node) -> bool:
+        """Whether an old disk image knows no key that is still in use: an operator must help."""
+        known = node.disk.image.history[-1]
+        others = [n for n in self.world.members() if n is not node]
+        return bool(others) and not any(known.node_of(n.fingerprint) for n in others)

@@ -13,11 +13,11 @@ from aimem_sync.cursor import Cursor
 from aimem_sync.digest import record_hash
 from aimem_sync.dot import Dot, Origin
 from aimem_sync.edit import Edit
-from aimem_sync.effects import Answer, Effect, Keep, Outcome, Send, Truncate
+from aimem_sync.effects import Answer, Effect, Keep, KeepConfig, Outcome, Send, Truncate
 from aimem_sync.events import Heard
-from aimem_sync.members import Config, why_not_next
+from aimem_sync.members import Config, why_not_forced, why_not_next
 from aimem_sync.merge import join
-from aimem_sync.messages import Append, AppendAck, Beat, Message
+from aimem_sync.messages import Append, AppendAck, Beat, Message, Pull
 from aimem_sync.op import Kind, Op
 from aimem_sync.state import RecordState
 from tests.sim.disk import Disk, WriteJob, said
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 MESSAGES_PER_COPY_MAX = 12
 """Appends and acks for one op and one receiver, all told. Two are needed; loss, duplication and
 partitions repeat some."""
+
+PULLS_PER_COPY_MAX = 2
+"""A pull brings at least one op, or is followed by a pause; a lost disk is filled again."""
 
 
 class Violation(AssertionError):  # noqa: N818  (it is found, not made)
@@ -42,7 +45,7 @@ class Oracles:
         self.ops: dict[Dot, Op] = {}
         self.by_request: dict[int, Dot] = {}
         self.by_key: dict[tuple[Origin, str], Dot] = {}
-        self.asked_for: dict[int, tuple[int, int]] = {}
+        self.asked_for: dict[int, tuple[int, int, frozenset[str] | None]] = {}
         self.outcomes: dict[int, Outcome] = {}
         self.committed: dict[Dot, int] = {}
         self.pending: set[Dot] = set()
@@ -50,11 +53,16 @@ class Oracles:
         self.ever: dict[str, Cursor] = {}
         "Per node: the most it has ever had on disk, over all its incarnations."
         self.configs: dict[int, Config] = {}
+        self.forced: set[int] = set()
+        "Epochs that an operator has declared."
         self.introduced: set[tuple[str, int, str, str]] = set()
         "(hearer, its boot, speaker, incarnation): whose beat has been heard by whom."
         self.lost: set[str] = set()
         "Nodes that have lost a disk or been evicted: what stood only there may be gone."
+        self.unrenewed: set[str] = set()
+        "Nodes that went on under an old name on an older disk: their acks may be worth nothing."
         self.sends: Counter[str] = Counter()
+        self.pulls: Counter[str] = Counter()
         self.forgive_forks = False
         "Set where a schedule makes a fork on purpose."
 
@@ -99,11 +107,23 @@ class Oracles:
     def lost_disk(self, name: str) -> None:
         self.lost.add(name)
 
+    def not_renewed(self, name: str) -> None:
+        """What it once acknowledged still counts with others, until it is found out."""
+        self.unrenewed.add(name)
+
     def asked(self, node: Node, effect: Effect) -> None:
         if isinstance(effect, Truncate):
             for member in node.disk.image.history[-1].everyone:
                 if not self.ever.get(member, Cursor()).dominates(effect.upto):
                     self.fail("I13", f"truncated what {member[-2:]} never had")
+        elif isinstance(effect, KeepConfig):
+            for config, proof in zip(effect.configs, effect.proofs, strict=True):
+                before = self.configs.get(config.epoch - 1)
+                signers = {one.node_id for one in proof}
+                if config.epoch in self.forced:
+                    continue
+                if before is not None and len(signers & before.voters) < before.majority:
+                    self.fail("I11", f"epoch {config.epoch} taken in without a majority's word")
 
     # ---- messages --------------------------------------------------------------------------------
 
@@ -118,12 +138,14 @@ class Oracles:
             if message.durable_seq > have.get(message.origin):
                 self.fail("I3", "an ack of what is not on disk")
             at = (me, message.incarnation, message.origin)
-            if message.durable_seq < self.acked.get(at, 0):
+            if message.durable_seq < self.acked.get(at, 0) and me not in self.unrenewed:
                 self.fail("I3", "an ack took back an earlier one")
             self.acked[at] = message.durable_seq
         elif isinstance(message, Beat):
             if any(head.seq > have.get(origin) for origin, head in message.heads.items()):
                 self.fail("I3", "a beat tells of what is not on disk")
+        elif isinstance(message, Pull):
+            self.pulls[me] += 1
         elif isinstance(message, Append):
             self.sends[me] += 1
             if message.ops[-1].seq > have.get(message.origin):
@@ -131,12 +153,11 @@ class Oracles:
 
     def heard(self, node: Node, event: Heard, effects: list[Effect]) -> None:
         config = _config(node)
-        sender = next(
-            (n for n in self.world.nodes.values() if n.fingerprint == event.fingerprint), None
-        )
-        assert sender is not None
+        sender = self.world.nodes[self.world.owners[event.fingerprint]]
+        gone = sender.node_id not in config.everyone
         if event.fingerprint in config.revoked and any(
-            isinstance(effect, Keep) or (isinstance(effect, Send) and effect.to == sender.node_id)
+            isinstance(effect, Keep)
+            or (gone and isinstance(effect, Send) and effect.to == sender.node_id)
             for effect in effects
         ):
             self.fail("I12", "an evicted node was listened to")
@@ -150,19 +171,22 @@ class Oracles:
         if known != config:
             self.fail("I11", f"two configs of epoch {config.epoch}")
         before = self.configs.get(config.epoch - 1)
-        if before is not None and why_not_next(before, config):
-            self.fail("I11", why_not_next(before, config))
+        why_not = why_not_forced if config.epoch in self.forced else why_not_next
+        if before is not None and why_not(before, config):
+            self.fail("I11", why_not(before, config))
 
     # ---- answers ---------------------------------------------------------------------------------
 
-    def wanted(self, request: int, needed: int, deadline_us: int) -> None:
-        self.asked_for[request] = (needed, deadline_us)
+    def wanted(
+        self, request: int, needed: int, deadline_us: int, eligible: frozenset[str] | None
+    ) -> None:
+        self.asked_for[request] = (needed, deadline_us, eligible)
 
     def answer(self, node: Node, answer: Answer) -> None:
         """A client is being told how its write went."""
         now = self.world.now_us
         self.outcomes[answer.request] = answer.outcome
-        asked, deadline = self.asked_for[answer.request]
+        asked, deadline, eligible = self.asked_for[answer.request]
         dot = self.by_request.get(answer.request)
         if answer.outcome is Outcome.NOT_WRITTEN:
             if dot is not None:
@@ -178,8 +202,12 @@ class Oracles:
             self.pending.add(dot)
             return
         config = node.disk.image.history[-1]
-        needed = asked or config.majority
-        holding = [n for n in config.voters if self._holds(node, n, dot)]
+        may = config.voters if eligible is None else config.voters & eligible
+        needed = asked or len(may) // 2 + 1
+        if eligible is not None:
+            may = may or config.everyone & eligible
+            needed = min(asked or len(may) // 2 + 1, max(1, len(may)))
+        holding = [n for n in may if self._holds(node, n, dot)]
         if len(holding) < needed:
             self.fail("I4", f"committed on {len(holding)} of {needed} disks")
         self.committed[dot] = now
@@ -191,6 +219,7 @@ class Oracles:
             return True
         incarnation = node.disk.origin.incarnation
         knows_better = (asker.node_id, asker.boot, name, incarnation) in self.introduced
+        knows_better = knows_better and name not in self.unrenewed
         had = self.ever.get(name, Cursor()).covers(dot)
         return had and name in self.lost and not knows_better
 
@@ -247,6 +276,9 @@ class Oracles:
         total = sum(self.sends.values())
         if total > MESSAGES_PER_COPY_MAX * copies + idle:
             self.fail("I17", f"{total} appends and acks for {copies} copies")
+        pulls = sum(self.pulls.values())
+        if pulls > PULLS_PER_COPY_MAX * copies + idle:
+            self.fail("I17", f"{pulls} pulls for {copies} copies")
 
 
 def _config(node: Node) -> Config:

@@ -41,16 +41,19 @@ from aimem_sync.effects import (
 )
 from aimem_sync.events import (
     ChangeWanted,
+    Digested,
     Disconnected,
     Event,
     Heard,
     ReadWanted,
+    SnapshotProgress,
     Tick,
     WriteWanted,
 )
 from aimem_sync.members import Config, Member
 from aimem_sync.messages import Append, Message, Page, Snapshot, SnapshotWanted
 from tests.sim.disk import Disk, Image, WriteJob
+from tests.sim.keys import proves, signature
 from tests.sim.oracles import Oracles
 
 MS = 1_000
@@ -86,12 +89,18 @@ class Node:
     busy: bool = False
     fsync_us: tuple[int, int] = (500, 6 * MS)
     skew_us: int = 0
-    images: list[Image] = field(default_factory=list)
+    images: list[tuple[Image, Origin]] = field(default_factory=list)
+    "Old images of the disk, and the log that was written then."
     wake_us: int = -1
-
-    @property
-    def fingerprint(self) -> str:
-        return "key-" + self.node_id[-2:]
+    fingerprint: str = ""
+    "Of the key that it uses now. It lies beside the disk: no restore brings back an old one."
+    failing: bool = False
+    "The next commit ends the node: the disk says that it has failed, whatever it has done."
+    mute_until_us: int = 0
+    "Until then it answers pulls with nothing, as one whose log cannot be read."
+    batch_ops: int = 256
+    "How many ops fit the bytes of one message."
+    in_flight: list[Effect | WriteJob] = field(default_factory=list)
 
 
 def node_name(number: int) -> str:
@@ -105,6 +114,13 @@ class World:
         self.rng = Random(seed)
         self.now_us = 0
         self.retained_ops = retained_ops
+        self.snapshot_lag_ops = 0
+        self.snapshot_us = 0
+        "How long a snapshot takes on its way, beside what the network does to it."
+        self.sums_us = 0
+        "How often each node sums up its state; 0 for never."
+        self.owners: dict[str, str] = {}
+        "Who owns each key that was ever made."
         self.heap: list[tuple[int, int, Callable[..., None], tuple[Any, ...]]] = []
         self.count = 0
         self.trace = blake2b(digest_size=16)
@@ -118,18 +134,42 @@ class World:
         self.on_changed: Callable[[Node, Changed], None] = lambda node, changed: None
         self.last_request = 0
         names = [node_name(i + 1) for i in range(nodes + spare)]
-        members = tuple(Member(n, ("key-" + n[-2:],)) for n in names[:nodes])
+        members = tuple(Member(n, (self.new_key(n),)) for n in names[:nodes])
         self.first = Config(1, members)
         self.oracles.configs[1] = self.first
         self.spares = names[nodes:]
         for name in names:
-            image = Image(history=[self.first])
-            self.nodes[name] = Node(name, self._disk(name, image))
+            self.add(name)
         for name in names[:nodes]:
             self.start(name)
 
-    def _disk(self, name: str, image: Image) -> Disk:
+    def add(self, name: str) -> Node:
+        """A machine that does not run yet."""
+        disk = self.disk(name, Image(history=[self.first]))
+        node = self.nodes[name] = Node(name, disk)
+        first = f"key-{name[-2:]}"
+        node.fingerprint = first if first in self.owners else self.new_key(name)
+        return node
+
+    def new_key(self, name: str) -> str:
+        """Make a key for a node, beside those that it has."""
+        made = sum(owner == name for owner in self.owners.values())
+        fingerprint = f"key-{name[-2:]}" + ("" if not made else f"-{made}")
+        self.owners[fingerprint] = name
+        return fingerprint
+
+    def disk(self, name: str, image: Image) -> Disk:
+        """A disk with this on it, in a new incarnation."""
         return Disk(Origin(name, f"{self.rng.getrandbits(64):016x}"), image, watch=self.oracles.op)
+
+    def prepare(self) -> None:
+        """Before the first event of a run: the last word on how it is set up."""
+
+    def check(self) -> None:
+        """In the end, what only this kind of world can tell."""
+
+    def close(self) -> None:
+        """Leave nothing behind."""
 
     # ---- time ------------------------------------------------------------------------------------
 
@@ -164,29 +204,56 @@ class World:
         node.wake_us = -1
         node.core = DataPlane(
             Standing(
-                disk.origin, tuple(image.history), dict(image.heads), image.floor(),
-                dict(disk.votes), self.retained_ops,
+                disk.origin, tuple(image.history), disk.heads(), image.floor(),
+                dict(disk.votes), self.retained_ops, dict(image.proofs),
+                lambda said: signature(node.fingerprint, said), proves, self.snapshot_lag_ops,
             )
         )  # fmt: skip
         self._tick(name, node.boot)
+        if self.sums_us:
+            self._sum(name, node.boot)
 
     def crash(self, name: str) -> None:
-        """Cut the power: what no fsync has covered is gone."""
+        """Cut the power: what no fsync has covered is gone, but for what went through early."""
         node = self.nodes[name]
+        group = node.in_flight
+        self._stop(node)
+        if group and self.rng.random() < 0.3:
+            self.notes["torn group"] += 1
+            self._half_done(node, group)
+
+    def _stop(self, node: Node) -> None:
         node.core = None
         node.boot += 1
+        node.failing = False
+        node.in_flight = []
         node.disk.queue.clear()
-        self._mark(name, "crash")
+        self._mark(node.node_id, "crash")
 
-    def restore(self, name: str, image: Image, *, renew: bool = True) -> None:
-        """Put an old image in place of the disk; the operator's tool mints a new incarnation."""
-        self.crash(name)
+    def _half_done(self, node: Node, group: list[Effect | WriteJob]) -> None:
+        """Some of the transactions of a group are on disk, and nobody was told."""
+        before = node.disk.image.have()
+        node.disk.do(group[: self.rng.randint(0, len(group))], self.now_us + node.skew_us)
+        node.disk.noted.clear()
+        self.oracles.fsynced(node, before)
+
+    def restore(
+        self, name: str, image: Image, *, renew: bool = True, origin: Origin | None = None
+    ) -> None:
+        """Put an old image in place of the disk; the operator's tool mints a new incarnation.
+
+        Without the tool (`renew` off) the node goes on as whoever wrote the image, `origin`.
+        """
         node = self.nodes[name]
+        self._stop(node)
         self.oracles.lost_disk(name)
         node.disk.image = image.copy()
         self.restart_lamport(node)
         if renew:
             self.renew(node)
+        else:
+            node.disk.origin = origin or node.disk.origin
+            self.oracles.not_renewed(name)
 
     def renew(self, node: Node) -> None:
         incarnation = f"{self.rng.getrandbits(64):016x}"
@@ -201,6 +268,13 @@ class World:
             return
         self.step(node, Tick(self.now_us + node.skew_us))
         self.after(TICK_US, self._tick, name, boot)
+
+    def _sum(self, name: str, boot: int) -> None:
+        node = self.nodes[name]
+        if node.boot == boot and node.core is not None:
+            image = node.disk.image
+            self.step(node, Digested(image.have(), image.root()))
+            self.after(self.sums_us, self._sum, name, boot)
 
     def step(self, node: Node, event: Event) -> None:
         """Let something happen to a node, and do what it wants done."""
@@ -230,14 +304,15 @@ class World:
                 case Send(to, message):
                     self.send(node, to, message)
                 case SendAppend(to, ops, epoch, durable_upto):
-                    found = disk.read(ops)
+                    found = disk.read(ops)[: node.batch_ops]
                     if found:
                         self.send(node, to, Append(epoch, found, durable_upto))
                 case SendPage(to, pull_id, ranges):
-                    found = tuple(op for r in ranges for op in disk.read(r))
-                    self.send(node, to, Page(pull_id, found))
+                    found = tuple(op for r in ranges for op in disk.read(r))[: node.batch_ops]
+                    mute = self.now_us < node.mute_until_us
+                    self.send(node, to, Page(pull_id, () if mute else found))
                 case SendSnapshot(to, pull_id):
-                    self.send(node, to, disk.snapshot(pull_id))
+                    self._send_snapshot(node, to, disk.snapshot(pull_id))
                 case Stamp(request):
                     disk.queue.append(self.jobs[request])
                 case Keep() | KeepVote() | KeepConfig() | Install() | Truncate() | Collect():
@@ -259,17 +334,40 @@ class World:
                     self._fenced(node, reason)
                 case Note(what):
                     self.notes[what] += 1
+                    if what == "divergence":
+                        self.oracles.fail("I7", "equal heads and different sums of the state")
         if disk.queue and not node.busy and node.core is not None:
             node.busy = True
+            node.in_flight = disk.queue
             self.after(self.rng.randint(*node.fsync_us), self._fsynced, node.node_id, node.boot,
                        disk.queue)  # fmt: skip
             disk.queue = []
+
+    def _send_snapshot(self, node: Node, to: str, snapshot: Snapshot) -> None:
+        """Let it take its time; who waits for it sees the bytes arrive."""
+        if not self.snapshot_us:
+            self.send(node, to, snapshot)
+            return
+        for at_us in range(SECOND, self.snapshot_us, SECOND):
+            self.after(at_us, self._progress, to, node.node_id, self.nodes[to].boot)
+        self.after(self.snapshot_us, self.send, node, to, snapshot)
+
+    def _progress(self, name: str, sender: str, boot: int) -> None:
+        if self.nodes[name].boot == boot:
+            self.step(self.nodes[name], SnapshotProgress(sender))
 
     def _fsynced(self, name: str, boot: int, group: list[Effect | WriteJob]) -> None:
         node = self.nodes[name]
         if node.boot != boot:
             return
         node.busy = False
+        if node.failing:
+            self.notes["commit failed"] += 1
+            self._stop(node)
+            self._half_done(node, group)
+            self.after(self.rng.randint(200 * MS, SECOND), self.start, name)
+            return
+        node.in_flight = []
         before = node.disk.image.have()
         events = node.disk.do(group, self.now_us + node.skew_us)
         self.oracles.fsynced(node, before)
@@ -289,7 +387,7 @@ class World:
         if "another history" in reason:
             self.notes["fork"] += 1
             self.oracles.lost_disk(node.node_id)
-            node.disk.image = Image(history=old.history)
+            node.disk.image = old.bare()
         self.renew(node)
         self.after(300 * MS, self.start, node.node_id)
 
@@ -321,8 +419,7 @@ class World:
     def _deliver(self, fingerprint: str, to: str, boot: int, message: Message) -> None:
         node = self.nodes[to]
         if node.core is None or node.boot != boot:
-            sender = next(n for n in self.nodes.values() if n.fingerprint == fingerprint)
-            self._dropped(sender.node_id, to, message)
+            self._dropped(self.owners[fingerprint], to, message)
             return
         self._mark(to, type(message).__name__)
         self.step(node, Heard(fingerprint, message))
@@ -338,15 +435,21 @@ class World:
 
     def write(
         self, name: str, change: Change, key: str, *, needed: int = 0, wait_us: int = 1_500 * MS,
-        allow_pending: bool = False,
+        allow_pending: bool = False, eligible: frozenset[str] | None = None,
     ) -> int:  # fmt: skip
-        """Ask a node to write. The answer comes by `on_answer`, or never if the node dies."""
+        """Ask a node to write. The answer comes by `on_answer`, or never if the node dies.
+
+        Who may hold it is found out only where it is written, as with the namespaces of the node.
+        """
         request = self.new_request()
         node = self.nodes[name]
-        self.jobs[request] = WriteJob(request, change, key)
-        self.oracles.wanted(request, needed, self.now_us + wait_us)
+        self.jobs[request] = WriteJob(request, change, key, needed, eligible)
+        self.oracles.wanted(request, needed, self.now_us + wait_us, eligible)
         known: Dot | None = node.disk.known(key)
-        wanted = WriteWanted(request, self.now_us + wait_us, needed, allow_pending, known)
+        wanted = WriteWanted(
+            request, self.now_us + wait_us, needed, allow_pending or eligible is not None, known,
+            eligible if known is not None else None,
+        )  # fmt: skip
         self.step(node, wanted)
         return request
 

@@ -164,6 +164,35 @@ def test_what_the_node_says_of_itself_is_the_same_everywhere(way: Any) -> None:
     assert way.call("Verify")["problems"] == []
 
 
+def test_where_copies_are_kept_is_set_and_shown(way: Any, place: str) -> None:
+    me = way.call("Health")["node_id"]
+    done = way.call("SetNamespaceCopies", namespace=place, w=1, holders=["none"])
+    assert (done["copies"]["w"], done["copies"]["holders"]) == (1, [me])
+    assert done["write"]["outcome"] == "committed"
+    [below] = way.call("NamespaceCopies", namespace=f"{place}/deep/down")["copies"]
+    assert (below["set_at"], below["w"], below["holders"]) == (place, 1, [me])
+    assert place in {one["namespace"] for one in way.call("NamespaceCopies")["copies"]}
+    failure = refused(way, "SetNamespaceCopies", namespace=place, w=2)
+    assert (failure.code, failure.path) == (Code.INVALID_ARGUMENT, "$.w")
+    undone = way.call("SetNamespaceCopies", namespace=place, w=0, holders=["all"])
+    assert undone["copies"]["set_at"] == ""
+
+
+def test_a_write_can_be_waited_for(way: Any, place: str) -> None:
+    stored = way.call("Store", title="t", content="c", namespace=place)
+    [write_id] = stored["write"]["write_ids"]
+    waited = way.call("WaitDurable", write_id=write_id)
+    assert waited["write"]["outcome"] == "committed"
+    unknown = refused(way, "WaitDurable", write_id=write_id.rpartition(":")[0] + ":999999")
+    assert (unknown.code, unknown.path) == (Code.NOT_FOUND, "$.write_id")
+    assert way.call("Get", id=stored["id"])["memory"]["pending"] is False
+
+
+def test_a_lone_node_is_a_cluster_of_one_everywhere(way: Any) -> None:
+    status = way.call("ClusterStatus")
+    assert [member["node_id"] for member in status["members"]] == [way.call("Health")["node_id"]]
+
+
 def test_any_text_comes_back_as_it_was_given(way: Any, place: str) -> None:
     content = 'Ünïcode — 漢字 🙂 "quotes" \\ back\tslash\nnew line {json: [1,2]} | pipes : colons'
     record_id = way.call("Store", title="odd 漢 | : \\", content=content, namespace=place)["id"]

@@ -13,7 +13,10 @@ ELSEWHERE = {
     "Export": "a stream: test_raw.py",
     "Events": "a stream: test_raw.py",
     "Backup": "test_raw.py",
-}
+} | dict.fromkeys(
+    ("Invite", "Join", "Approve", "PromoteMember", "Evict", "Leave", "RotateKey", "ForceEpoch"),
+    "changes who is a member, which the node that all these tests share must not: tests/cluster",
+)
 
 
 def test_every_operation_is_called_through_every_way_in_or_has_a_reason_not_to_be() -> None:

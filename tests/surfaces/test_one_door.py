@@ -57,7 +57,7 @@ def test_the_guard_of_that_test_does_catch_a_client_that_opens_the_store(
     assert "a client opened the store" in done.stderr
 
 
-def writes(node: Harness) -> dict[str, Any]:
+def writes(node: Any) -> dict[str, Any]:
     """For every operation of the contract that writes: a request that must change something."""
     a, b, gone, old = (node.store(name, namespace="n/m") for name in ("a", "b", "gone", "old"))
     node.call("Link", source_id=b, target_id=a)
@@ -78,6 +78,7 @@ def writes(node: Harness) -> dict[str, Any]:
         "Delete": {"id": b},
         "Forget": {"namespace": "n/m"},
         "Gc": {},
+        "SetNamespaceCopies": {"namespace": "n/m", "w": 1},
         "Import": {"memories": [{"id": "m-1", "title": "t", "content": "c"}]},
     }
 

@@ -33,6 +33,16 @@ GLOBALS = {
     "--tls-key": ("tls_key", True, "With --node: its private key."),
     "--tls-ca": ("tls_ca", True, "With --node: the certificate that node must have."),
     "--token": ("token", True, "With --node: bearer token besides the certificate."),
+    "--stale": (
+        "stale",
+        False,
+        "Answer from what the node has, even if you have seen newer things on another one.",
+    ),
+    "--max-wait-ms": (
+        "max_wait_ms",
+        True,
+        "How long the node may wait for those (500).",
+    ),
     "--help": ("help", False, "Explain the command."),
     "-h": ("help", False, ""),
     "--version": ("version", False, "Print the version."),

@@ -11,7 +11,7 @@ import os
 
 from aimem_node import places
 from aimem_node.client import wire_http
-from aimem_node.gateways.cli import failures, node, request
+from aimem_node.gateways.cli import failures, node, request, seen
 from aimem_node.gateways.cli import surface as surfaces
 
 TYPE_CHECKING = False
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 120.0
 """Longer than any operation's budget; a hook sets its own."""
+NOTHING: Mapping[str, str] = {}
 KEY = "request_key"
 USER_AGENT = "aimem-cli"
 """Tells the node's logs which surface a call came by."""
@@ -35,20 +36,61 @@ class Caller:
         self.timeout_s = timeout_of(settings)
         self.start_wait_s = node.START_WAIT_S
         self._remote: Any = None
+        self._seen = seen.SeenFile(env)
 
     def call(self, operation: dict[str, Any], values: dict[str, Any]) -> bytes:
         """The answer as JSON text. Raises CallFailure."""
         key = with_key(operation, values)
+        target = self._target()
+        # What looks after the node is about this node, and never too old.
+        keeps = operation.get("effect") != "admin"
+        after = self._seen.after(target) if keeps and not self.settings.get("stale") else ""
+        try:
+            said, token = self._said(operation, values, key, after)
+        except failures.CallFailure as failure:
+            if after:
+                self._begin_anew(failure, after)
+            raise
+        if keeps:
+            self._seen.hear(target, after, token)
+        return said
+
+    def _said(
+        self, operation: dict[str, Any], values: dict[str, Any], key: str, after: str
+    ) -> tuple[bytes, str]:
+        """The answer as JSON text, and the session's token with it. Raises CallFailure."""
+        wait_ms = wait_ms_of(self.settings)
         if self.settings.get("node"):
-            return bytes(self.remote().call(operation, request.nested(operation, values), key))
-        with self._answer(operation, values, key, "application/json") as answer:
+            nested = request.nested(operation, values)
+            said, token = self.remote().call(operation, nested, key, after, wait_ms)
+            return bytes(said), str(token)
+        beside = {"Aimem-After": after}
+        if wait_ms is not None:
+            beside["Aimem-Max-Wait-Ms"] = str(wait_ms)
+        with self._answer(operation, values, key, "application/json", beside) as answer:
             try:
-                said = answer.body()
+                body = answer.body()
             except wire_http.WireError as error:
                 raise lost(error, operation, key, self.timeout_s) from None
         if 200 <= answer.status < 300:
-            return said
-        raise failures.from_json(parsed(said), answer.status)
+            return body, answer.headers.get("aimem-token", "")
+        raise failures.from_json(parsed(body), answer.status)
+
+    def _target(self) -> str:
+        """Which node this is about, as far as can be known without asking it."""
+        return str(self.settings.get("node") or node.data_dir_of(self.settings, self.env))
+
+    def _begin_anew(self, failure: failures.CallFailure, after: str) -> None:
+        """Let what was seen not stand in the way for ever, once the caller has been told."""
+        if failure.code == "DATA_LOST":
+            lost_ids = failure.details.get("lost")
+            self._seen.forget(after, [str(one) for one in lost_ids or ()])
+            failure.next_step = "Store it again. Later calls do not ask for it any more."
+        elif failure.code == "INVALID_ARGUMENT" and failure.path == "aimem-after":
+            self._seen.forget(after, [])
+            failure.next_step = "Call again: what was kept of the session has been dropped."
+        elif failure.code == "UNAVAILABLE" and "missing" in failure.details:
+            failure.next_step += " With --stale it answers from what it has."
 
     def lines(self, operation: dict[str, Any], values: dict[str, Any]) -> Iterator[bytes]:
         """The items of a streaming answer, one JSON text each. Raises CallFailure."""
@@ -67,11 +109,12 @@ class Caller:
                 raise lost(error, operation, "", self.timeout_s) from None
 
     def _answer(
-        self, operation: dict[str, Any], values: dict[str, Any], key: str, accept: str
-    ) -> wire_http.Answer:
+        self, operation: dict[str, Any], values: dict[str, Any], key: str, accept: str,
+        beside: Mapping[str, str] = NOTHING,
+    ) -> wire_http.Answer:  # fmt: skip
         """The answer's head, from a node that is started if need be."""
         method, path, body = request.build(operation, values)
-        headers = self._headers(accept, body is not None)
+        headers = self._headers(accept, body is not None) | dict(beside)
         data_dir = node.data_dir_of(self.settings, self.env)
         socket_path = places.socket_path(data_dir, "http", dict(self.env))
         for attempt in (1, 2):
@@ -127,6 +170,17 @@ def timeout_of(settings: Mapping[str, Any]) -> float:
     if not 0 < seconds < 1e6:
         raise failures.usage(f"--timeout takes a number of seconds, not {given!r}")
     return seconds
+
+
+def wait_ms_of(settings: Mapping[str, Any]) -> int | None:
+    """How long a node may wait for what was seen elsewhere; None leaves it to the node."""
+    given = settings.get("max_wait_ms")
+    if given is None:
+        return None
+    text = str(given)
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise failures.usage(f"--max-wait-ms takes a number of milliseconds, not {text!r}")
+    return int(text)
 
 
 def with_key(operation: dict[str, Any], values: dict[str, Any]) -> str:

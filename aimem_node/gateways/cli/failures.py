@@ -28,18 +28,22 @@ EXITS = {
     "DEADLINE": 5,
     "STORAGE": 5,
     "CORRUPT": 7,
+    "DATA_LOST": 7,
     "UNIMPLEMENTED": 8,
     "INTERNAL": 1,
 }
 """Exit code of each failure code, as in contract/errors.py."""
+PENDING_EXIT = 9
+"""Exit code of a write that is done, but not yet on as many nodes as it should be."""
 
 
 class CallFailure(Exception):  # noqa: N818 - the contract's word for it
     """A call that failed, here or at the node."""
 
     def __init__(
-        self, code: str, message: str, path: str = "", next_step: str = "", definite: bool = True
-    ) -> None:
+        self, code: str, message: str, path: str = "", next_step: str = "", definite: bool = True,
+        details: dict[str, Any] | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(message)
         self.code = code
         self.message = message
@@ -47,6 +51,7 @@ class CallFailure(Exception):  # noqa: N818 - the contract's word for it
         self.next_step = next_step
         self.definite = definite
         """False when nobody can say whether the call took effect."""
+        self.details = details or {}
         self.place = ""
         """What the path is called on the command line, once that is known."""
 
@@ -76,13 +81,14 @@ class CallFailure(Exception):  # noqa: N818 - the contract's word for it
 
     def to_json(self) -> dict[str, Any]:
         """The contract's JSON shape of a failure."""
-        return {
+        shown: dict[str, Any] = {
             "error": self.message,
             "code": self.code,
             "path": self.path,
             "definite": self.definite,
             "next": self.next_step,
         }
+        return shown | {"details": self.details} if self.details else shown
 
     def show(self, out: TextIO, as_json: bool = False, program: str = "aimem") -> None:
         """Write it for a person, or as one line of JSON."""
@@ -90,6 +96,7 @@ class CallFailure(Exception):  # noqa: N818 - the contract's word for it
             out.write(json.dumps(self.to_json(), ensure_ascii=False) + "\n")
             return
         out.write(f"{program}: {self.sentence()}\n")
+        out.writelines(f"  {line}\n" for line in peer_lines(self.details.get("peers")))
         if self.next_step:
             out.write(f"next: {self.next_step}\n")
 
@@ -108,12 +115,32 @@ def from_json(said: Any, status: int = 0) -> CallFailure:
             str(said.get("path") or ""),
             str(said.get("next") or ""),
             bool(said.get("definite", False)),
+            said["details"] if isinstance(said.get("details"), dict) else None,
         )
     return CallFailure(
         "INTERNAL",
         f"the node answered with HTTP status {status} and no explanation",
         next_step="See what it logged: aimem-node status shows where.",
         definite=False,
+    )
+
+
+def peer_lines(peers: Any) -> list[str]:
+    """One line for each other node that does not hold a write, with the reason."""
+    return [
+        f"{peer.get('name') or str(peer.get('node_id', ''))[:8]}: "
+        + ", ".join(str(peer[part]) for part in ("state", "reason") if peer.get(part))
+        for peer in peers or ()
+        if isinstance(peer, dict) and peer.get("state") != "holds"
+    ]
+
+
+def pending(write: dict[str, Any]) -> str:
+    """What is still open about a write that is pending, on one line."""
+    why = "; ".join(peer_lines(write.get("peers"))) or write.get("reason") or "no reason is known"
+    return (
+        f"pending: on {write.get('acks', 0)} of {write.get('needed', 0)} nodes so far ({why}). "
+        "It spreads by itself; do not send it again."
     )
 
 

@@ -33,6 +33,8 @@ OPERATORS_WORDS = (
     "bench",
 )  # fmt: skip
 """Commands of aimem-node that people look for here."""
+PENDING = b'"outcome":"pending"'
+"""In the text of every answer that says so: it is canonical JSON."""
 INTERRUPTED = 130
 """What shells expect of a command ended by Ctrl-C."""
 
@@ -178,7 +180,7 @@ def print_answer(
     """Print an answer as was asked for. `asked` is what was typed."""
     if settings.get("json") and not sys.stdout.isatty():
         sys.stdout.write(answer.decode("utf-8").rstrip("\n") + "\n")
-        return 0
+        return exit_code(answer)
     import json
 
     from aimem_node.gateways.cli import showing
@@ -190,7 +192,21 @@ def print_answer(
         sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
     else:
         sys.stdout.write(showing.answer(operation, value, Look.of(sys.stdout), asked))
-    return 0
+    return exit_code(answer)
+
+
+def exit_code(answer: bytes) -> int:
+    """0, or that of a write that is pending, after saying on stderr what it waits for."""
+    if PENDING not in answer:
+        return 0
+    import json
+
+    value = json.loads(answer)
+    write = value.get("write") if isinstance(value, dict) else None
+    if not isinstance(write, dict) or write.get("outcome") != "pending":
+        return 0  # some memory's metadata has such a field
+    failures.note(failures.pending(write))
+    return failures.PENDING_EXIT
 
 
 def _print_stream(operation: dict[str, Any], lines: Any, settings: dict[str, Any]) -> int:

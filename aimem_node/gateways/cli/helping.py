@@ -31,6 +31,12 @@ MEANT: dict[Any, str] = {
 }
 """What a caller at a terminal means by leaving a field out (see fast.fill_in)."""
 
+EXIT_CODES = (
+    "Exit codes: 0 done; 9 written, but not yet on as many nodes as it should be; 2 wrong command; "
+    "3 not found; 4 conflict; 5 not done, try again; 6 not allowed; 7 damaged or lost; "
+    "8 not known to this node; 1 a mistake of the node."
+)
+
 OWN_HELP = {
     "help": "aimem help [COMMAND]",
     "mcp": """aimem mcp [--profile core|standard|full] [--agent-id ID]
@@ -120,7 +126,8 @@ def overview(look: Look) -> str:
         for word, said in commands.items():
             lines += _entry(word, _first_sentence(said), look.width, width + 2)
     lines += ["", look.paint("bold", "Options of every command"), *_global_lines(look.width), ""]
-    lines += ["Run and look after a node: aimem-node --help", ""]
+    lines += textwrap.wrap(EXIT_CODES, look.width)
+    lines += ["", "Run and look after a node: aimem-node --help", ""]
     return "\n".join(lines)
 
 

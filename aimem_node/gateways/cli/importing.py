@@ -48,12 +48,17 @@ class Tally:
         self.sent = 0
         self.refused: list[tuple[str, str, failures.CallFailure]] = []
         """Where the record stands, what it is called, and why the node would not have it."""
+        self.pending: dict[str, Any] | None = None
+        """What the last page said that is not yet on enough nodes."""
 
     def add(self, answer: dict[str, Any], records: int) -> None:
         """Count a page's answer in."""
         for name in self.done:
             self.done[name] += int(answer.get(name) or 0)
         self.sent += records
+        write = answer.get("write")
+        if isinstance(write, dict) and write.get("outcome") == "pending":
+            self.pending = write
 
 
 class Importer:
@@ -229,4 +234,7 @@ def _verdict(records: Records, tally: Tally, stopped: failures.CallFailure | Non
     if records.problems:
         failures.note(f"the export was not whole: {'; '.join(records.problems)}")
         return failures.EXITS["CORRUPT"]
+    if tally.pending is not None:
+        failures.note(failures.pending(tally.pending))
+        return failures.PENDING_EXIT
     return 0

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from aimem_node.client.grpc_wire import Route, TlsFiles
+from aimem_node.client.seen import Seen
 from aimem_node.client.sync import SyncClient
 from aimem_node.contract import codec
 from aimem_node.contract.errors import Failure
@@ -32,15 +33,20 @@ class Remote:
         except Failure as failure:
             raise as_call_failure(failure) from None
 
-    def call(self, operation: Mapping[str, Any], request: dict[str, Any], key: str) -> bytes:
-        """The answer as JSON text. Raises CallFailure."""
+    def call(
+        self, operation: Mapping[str, Any], request: dict[str, Any], key: str, after: str,
+        wait_ms: int | None,
+    ) -> tuple[bytes, str]:  # fmt: skip
+        """The answer as JSON text, and the session's token. Raises CallFailure."""
         declared = OPERATIONS[operation["rpc"]]
+        self._client.seen = Seen(wait_ms)
+        self._client.seen.hear(after)
         try:
             value = codec.from_json(declared.request, request)
             response = self._client.call(declared.name, value)
         except Failure as failure:
             raise as_call_failure(failure, key) from None
-        return str(codec.dumps(codec.to_json(response))).encode()
+        return str(codec.dumps(codec.to_json(response))).encode(), self._client.seen.token
 
     def lines(self, operation: Mapping[str, Any], request: dict[str, Any]) -> Iterator[bytes]:
         """The items of a streaming answer as JSON texts. Raises CallFailure."""

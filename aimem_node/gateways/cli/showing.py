@@ -75,7 +75,7 @@ ROW_DEFAULTS = {"life": "live", "scope": "private", "confidence": 1, "access_cou
 """Facts of a memory that are worth a line only when they are otherwise."""
 IN_A_BLOCK = {
     "title", "content", "namespace", "tier", "priority", "score", "conflicts", "created_at",
-    "tags", "id", "expires_at", "life", "order", "write_id",
+    "tags", "id", "expires_at", "life", "order", "write_id", "pending",
 }  # fmt: skip
 """Facts that a block shows anyway, or that only programs want."""
 
@@ -185,6 +185,7 @@ def _facts(row: dict[str, Any]) -> list[str]:
         f"priority {row['priority']}" if row.get("priority") else "",
         f"score {row['score']:.3f}" if isinstance(row.get("score"), (int, float)) else "",
         str(life) if life not in (None, "live") else "",
+        "not yet on enough nodes" if row.get("pending") else "",
         moment(row.get("created_at")),
     ]
     return [plain(fact) for fact in facts if fact]

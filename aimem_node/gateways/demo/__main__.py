@@ -5,17 +5,11 @@ directory removed before this process goes. A second Ctrl-C does not cut the tid
 """
 
 import asyncio
-import signal
 import sys
 import time
-from collections.abc import Coroutine
-from typing import Any
 
 SECONDS_MAX = 60.0
 """Promised in the README; a machine that cannot keep it is told so instead of hanging."""
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
 
 INTERRUPTED = 130
 
@@ -31,7 +25,7 @@ def main() -> int:
 
 def _tell() -> int:
     # Here, so that Ctrl-C while the MCP client loads is as quiet as later on.
-    from aimem_node.gateways.demo import conversation, own_node, screen, story
+    from aimem_node.gateways.demo import conversation, ending, own_node, screen, story
 
     out = screen.standard()
     try:
@@ -45,43 +39,20 @@ def _tell() -> int:
     failure = ""
     with own_node.OwnNode("aimem-demo-") as node:
         try:
-            asyncio.run(_interruptible(story.tell(out, node, found[0], source)))
+            telling = story.tell(out, node, found[0], source)
+            asyncio.run(ending.interruptible(telling, SECONDS_MAX))
         except (asyncio.CancelledError, KeyboardInterrupt):
             failure = "interrupted"
         except TimeoutError:
             failure = f"not done within {SECONDS_MAX:.0f} s"
         except Exception as error:
-            failure = f"{_reason(error)}\nThe node's last words:\n{node.last_words()}"
-        for each in SIGNALS:
-            signal.signal(each, signal.SIG_IGN)
+            failure = f"{ending.reason(error)}\nThe node's last words:\n{node.last_words()}"
+        ending.deafen()
     if failure:
         print(f"demo: {failure}\nEverything it made is removed.", file=sys.stderr)
         return INTERRUPTED if failure == "interrupted" else 1
     story.farewell(out, node.home, time.monotonic() - began)
     return 0
-
-
-async def _interruptible(telling: Coroutine[Any, Any, None]) -> None:
-    """Run it as a task that the first signal cancels and later ones leave to its tidying."""
-    task = asyncio.ensure_future(telling)
-    loop = asyncio.get_running_loop()
-
-    def end() -> None:
-        if not task.cancelling():
-            task.cancel()
-
-    for each in SIGNALS:
-        loop.add_signal_handler(each, end)
-    async with asyncio.timeout(SECONDS_MAX):
-        await task
-
-
-def _reason(error: BaseException) -> str:
-    """What to tell the reader: the first plain cause inside a group of them."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    own = type(error).__module__.startswith("aimem_node.")
-    return str(error) if own else f"{type(error).__name__}: {error}"
 
 
 if __name__ == "__main__":

@@ -105,10 +105,11 @@ class OwnNode:
         """The command line of `aimem` for this node."""
         return AIMEM.argv(*arguments, "--data-dir", str(self.data_dir))
 
-    def spawn(self) -> None:
+    def spawn(self, **settings: str) -> None:
         """Start the node, in a session of its own: Ctrl-C at the terminal is ours to handle."""
         assert not self.running, "it runs already"
         argv = [sys.executable, "-m", "aimem_node.main", "run", "--data-dir", str(self.data_dir)]
+        argv += [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
         with self._output.open("ab") as output:
             self._node = subprocess.Popen(
                 argv,

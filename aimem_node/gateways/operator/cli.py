@@ -10,11 +10,22 @@ from typing import Any
 
 from aimem_node.gateways.cli import failures, node, showing
 from aimem_node.gateways.cli.look import Look, clock, plain, wrapped
-from aimem_node.gateways.operator import calling, doctor, lifecycle
+from aimem_node.gateways.operator import (
+    calling,
+    commands,
+    doctor,
+    joining,
+    lifecycle,
+    member_commands,
+    watching,
+)
 from aimem_node.gateways.operator.findings import Grade
 from aimem_node.version import VERSION
 
 STOP_WAIT_S = 30.0
+WATCH_S = 2.0
+WATCH_S_MIN = 0.2
+"""Between two pictures. Each costs the node three small questions."""
 ROLES = ("reader", "writer", "admin")
 INTERRUPTED = 130
 NOTHING = {
@@ -54,11 +65,11 @@ def parser() -> argparse.ArgumentParser:
         epilog="The caller's command is aimem.",
     )
     top.add_argument("--version", action="version", version=f"aimem-node {VERSION}")
-    commands = top.add_subparsers(metavar="COMMAND", required=True)
+    below = top.add_subparsers(metavar="COMMAND", required=True)
 
     def command(name: str, said: str, act: Callable[[argparse.Namespace], int]) -> Any:
-        made = commands.add_parser(name, help=said, description=said)
-        return _common(made, act)
+        made = below.add_parser(name, help=said, description=said)
+        return commands.common(made, act)
 
     running = command("run", "Run a node in the foreground until it is told to stop.", _run)
     _setting_flags(running)
@@ -67,7 +78,19 @@ def parser() -> argparse.ArgumentParser:
     _setting_flags(starting)
     stopping = command("stop", "Stop the node and wait until it has ended.", _stop)
     stopping.add_argument("--timeout", type=float, default=STOP_WAIT_S, metavar="SECS")
-    command("status", "Say how the node is. Exits 3 when none runs.", _status)
+    looking = command(
+        "status",
+        "Say how the node and its cluster are. Exits 0 when it serves, 3 when none runs, "
+        "4 when it is not as it should be.",
+        _status,
+    )
+    looking.add_argument(
+        "--origins", action="store_true", help="what each member lacks of each log"
+    )
+    looking.add_argument(
+        "--watch", nargs="?", type=float, const=WATCH_S, metavar="SECS",
+        help=f"draw it again every so often, {WATCH_S:g} s if absent, until Ctrl-C",
+    )  # fmt: skip
     command("doctor", "Look for what is wrong and say how to mend it. Exits 0, 1 or 2.", _doctor)
     backing = command("backup", "Copy the whole store into one file while the node runs.", _backup)
     backing.add_argument("to", nargs="?", help="directory; the data directory's backups if absent")
@@ -80,19 +103,17 @@ def parser() -> argparse.ArgumentParser:
         "verify", "Check the log, the state made from it, and the indexes.", _verify
     )
     verifying.add_argument("--deep", action="store_true", help="fold the whole log again")
+    verifying.add_argument(
+        "--repair", action="store_true", help="make again, or fetch again, what is damaged"
+    )
     identity = command("identity", "Show who this node is to others.", _identity)
     identity.add_argument("--cert", action="store_true", help="print the certificate alone")
     command("settings", "Show every setting, how to give it, and what is in force.", _settings_page)
-    _access_commands(commands)
-    commands.add_parser("bench", help="Measure this machine against the goals.", add_help=False)
+    member_commands.add(command)
+    joining.add(command)
+    _access_commands(below)
+    below.add_parser("bench", help="Measure this machine against the goals.", add_help=False)
     return top
-
-
-def _common(made: argparse.ArgumentParser, act: Callable[[argparse.Namespace], int]) -> Any:
-    made.add_argument("--data-dir", help="where the node keeps its things (AIMEM_DATA_DIR)")
-    made.add_argument("--json", action="store_true", help="print JSON")
-    made.set_defaults(act=act)
-    return made
 
 
 def _setting_flags(made: argparse.ArgumentParser) -> None:
@@ -113,42 +134,35 @@ def _setting_flags(made: argparse.ArgumentParser) -> None:
             made.add_argument(flag, metavar="VALUE", help=f"{said} Default: {one.default!r}.")
 
 
-def _access_commands(commands: Any) -> None:
-    pins = commands.add_parser("pin", help="Say which certificates may call.")
+def _access_commands(below: Any) -> None:
+    pins = below.add_parser("pin", help="Say which certificates may call.")
     pinning = pins.add_subparsers(metavar="add|remove|list", required=True)
-    adding = _common(pinning.add_parser("add", help="Let a certificate call."), _pin_add)
+    adding = commands.common(pinning.add_parser("add", help="Let a certificate call."), _pin_add)
     adding.add_argument(
         "certificate", help="the caller's certificate (a node's: identity/node.crt)"
     )
     adding.add_argument("--name", required=True, help="what to call it")
     adding.add_argument("--role", choices=ROLES, default="writer")
-    removing = _common(pinning.add_parser("remove", help="Let it call no more."), _pin_remove)
+    removing = commands.common(
+        pinning.add_parser("remove", help="Let it call no more."), _pin_remove
+    )
     removing.add_argument("name", help="its name or its fingerprint")
-    _common(pinning.add_parser("list", help="Show the pinned certificates."), _pin_list)
+    commands.common(pinning.add_parser("list", help="Show the pinned certificates."), _pin_list)
 
-    tokens = commands.add_parser("token", help="Say which bearer tokens may call over HTTP.")
+    tokens = below.add_parser("token", help="Say which bearer tokens may call over HTTP.")
     tokening = tokens.add_subparsers(metavar="create|revoke|list", required=True)
-    making = _common(tokening.add_parser("create", help="Make a token; shown once."), _token_create)
+    making = commands.common(
+        tokening.add_parser("create", help="Make a token; shown once."), _token_create
+    )
     making.add_argument("name", help="what to call it")
     making.add_argument("--role", choices=ROLES, default="writer")
     making.add_argument("--agent", default="*", help="agent ids it may speak for, as a pattern")
     making.add_argument("--days", type=int, help="how long it is good for; for ever if absent")
-    revoking = _common(tokening.add_parser("revoke", help="End a token."), _token_revoke)
+    revoking = commands.common(tokening.add_parser("revoke", help="End a token."), _token_revoke)
     revoking.add_argument("name")
-    _common(
+    commands.common(
         tokening.add_parser("list", help="Show the tokens, without their secrets."), _token_list
     )
-
-
-def _data_dir(asked: argparse.Namespace) -> str:
-    return node.data_dir_of({"data_dir": asked.data_dir}, os.environ)
-
-
-def _say(asked: argparse.Namespace, value: Mapping[str, Any], text: str) -> None:
-    if asked.json:
-        sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
-    else:
-        sys.stdout.write(text)
 
 
 def _settings(asked: argparse.Namespace) -> dict[str, Any]:
@@ -166,7 +180,7 @@ def _run(asked: argparse.Namespace) -> int:
 
     # Looked up late: it brings the whole node with it.
     main_module = importlib.import_module("aimem_node.main")
-    return int(main_module.run({"data_dir": _data_dir(asked)} | _settings(asked)))
+    return int(main_module.run({"data_dir": commands.data_dir(asked)} | _settings(asked)))
 
 
 def _start(asked: argparse.Namespace) -> int:
@@ -174,27 +188,39 @@ def _start(asked: argparse.Namespace) -> int:
     for name, value in _settings(asked).items():
         path = os.path.abspath(value) if name == "config" else value
         extra.append(f"--{name.replace('_', '-')}={path}")
-    said = lifecycle.start(_data_dir(asked), tuple(extra), asked.timeout)
+    said = lifecycle.start(commands.data_dir(asked), tuple(extra), asked.timeout)
     how = "started" if said["started"] else "already running"
-    _say(asked, said, f"aimem-node: {how} (process {said['pid']}, data in {said['data_dir']})\n")
+    commands.say(
+        asked, said, f"aimem-node: {how} (process {said['pid']}, data in {said['data_dir']})\n"
+    )
     return 0
 
 
 def _stop(asked: argparse.Namespace) -> int:
-    said = lifecycle.stop(_data_dir(asked), asked.timeout)
+    said = lifecycle.stop(commands.data_dir(asked), asked.timeout)
     how = f"stopped (process {said['pid']})" if said["stopped"] else "no node was running"
-    _say(asked, said, f"aimem-node: {how}\n")
+    commands.say(asked, said, f"aimem-node: {how}\n")
     return 0
 
 
 def _status(asked: argparse.Namespace) -> int:
-    said = lifecycle.status(_data_dir(asked))
-    _say(asked, said, lifecycle.show_status(said))
-    return 0 if said["running"] else lifecycle.NOT_RUNNING
+    def picture() -> tuple[int, str]:
+        said = lifecycle.status(commands.data_dir(asked))
+        if asked.json:
+            text = json.dumps(said, ensure_ascii=False) + "\n"
+        else:
+            text = lifecycle.show_status(said, asked.origins)
+        return lifecycle.exit_code(said), text
+
+    if asked.watch is not None:
+        return watching.watch(picture, max(asked.watch, WATCH_S_MIN), sys.stdout)
+    code, text = picture()
+    sys.stdout.write(text)
+    return code
 
 
 def _doctor(asked: argparse.Namespace) -> int:
-    found = doctor.examine(_data_dir(asked))
+    found = doctor.examine(commands.data_dir(asked))
     grade = doctor.worst(found)
     look = Look.of(sys.stdout)
     styles = {Grade.OK: "good", Grade.WARNING: "warn", Grade.ERROR: "bold"}
@@ -205,7 +231,7 @@ def _doctor(asked: argparse.Namespace) -> int:
         if finding.mend:
             lines.append(f"{' ' * 20}mend: {plain(finding.mend)}")
     report = {"grade": grade.name.lower(), "findings": [finding.to_json() for finding in found]}
-    _say(asked, report, "\n".join(lines) + "\n")
+    commands.say(asked, report, "\n".join(lines) + "\n")
     return int(grade)
 
 
@@ -215,14 +241,14 @@ def _backup(asked: argparse.Namespace) -> int:
         values["to"] = os.path.abspath(os.path.expanduser(asked.to))
     if asked.keep is not None:
         values["keep"] = asked.keep
-    done = calling.ask(_data_dir(asked), "backup", values, calling.SLOW_CALL_S)
+    done = calling.ask(commands.data_dir(asked), "backup", values, calling.SLOW_CALL_S)
     text = f"{done['path']}\n{done['bytes']:,} bytes, sha256 {done['sha256']}\n"
-    _say(asked, done, text)
+    commands.say(asked, done, text)
     return 0
 
 
 def _restore(asked: argparse.Namespace) -> int:
-    data_dir = _data_dir(asked)
+    data_dir = commands.data_dir(asked)
     if calling.is_running(data_dir):
         raise failures.CallFailure(
             "CONFLICT", f"a node is running on {data_dir}",
@@ -230,26 +256,35 @@ def _restore(asked: argparse.Namespace) -> int:
         )  # fmt: skip
     backup = os.path.abspath(os.path.expanduser(asked.backup))
     done = calling.admin("restore", {"data_dir": data_dir, "from": backup})
-    _say(asked, done, f"restored {backup} into {data_dir}\n" + _lines(done))
+    commands.say(asked, done, f"restored {backup} into {data_dir}\n" + _lines(done))
     return 0
 
 
 def _verify(asked: argparse.Namespace) -> int:
-    done = calling.ask(_data_dir(asked), "verify", {"deep": asked.deep}, calling.SLOW_CALL_S)
+    values = {"deep": asked.deep}
+    if asked.repair:
+        values["repair"] = True
+    done = calling.ask(commands.data_dir(asked), "verify", values, calling.SLOW_CALL_S)
     problems = done.get("problems") or []
     head = "sound" if done.get("ok") else f"{len(problems)} problems"
-    text = f"{head}: {done.get('ops')} ops, {done.get('records')} records\n"
-    _say(asked, done, text + "".join(f"  {plain(problem)}\n" for problem in problems))
+    lines = [f"{head}: {done.get('ops')} ops, {done.get('records')} records"]
+    lines += [f"  {plain(problem)}" for problem in problems]
+    for name, said in (("repaired", "repaired"), ("peers", "the other members")):
+        if done.get(name):
+            lines += [f"{said}:", *(f"  {plain(one)}" for one in done[name])]
+    if problems and not asked.repair:
+        lines.append("next: aimem-node verify --deep --repair")
+    commands.say(asked, done, "\n".join(lines) + "\n")
     return 0 if done.get("ok") else failures.EXITS["CORRUPT"]
 
 
 def _identity(asked: argparse.Namespace) -> int:
-    said = calling.admin("identity", {"data_dir": _data_dir(asked)})
+    said = calling.admin("identity", {"data_dir": commands.data_dir(asked)})
     if asked.cert and not asked.json:
         sys.stdout.write(said["certificate"])
         return 0
     shown = {name: value for name, value in said.items() if name != "certificate"}
-    _say(asked, said, _lines(shown))
+    commands.say(asked, said, _lines(shown))
     return 0
 
 
@@ -276,7 +311,7 @@ def _token_revoke(asked: argparse.Namespace) -> int:
 
 
 def _token_list(asked: argparse.Namespace) -> int:
-    done = calling.admin("token-list", {"data_dir": _data_dir(asked)})
+    done = calling.admin("token-list", {"data_dir": commands.data_dir(asked)})
     now_us = time.time_ns() // 1000
     rows = [
         {
@@ -288,7 +323,7 @@ def _token_list(asked: argparse.Namespace) -> int:
         for one in done["tokens"]
     ]
     how = {"rows": "tokens", "nothing": "Make one: aimem-node token create NAME"}
-    _say(asked, done, showing.answer(how, {"tokens": rows}, Look.of(sys.stdout)))
+    commands.say(asked, done, showing.answer(how, {"tokens": rows}, Look.of(sys.stdout)))
     return 0
 
 
@@ -299,7 +334,7 @@ def _expiry(expires_us: int | None, now_us: int) -> str:
 
 
 def _settings_page(asked: argparse.Namespace) -> int:
-    done = calling.admin("settings", {"data_dir": _data_dir(asked)})
+    done = calling.admin("settings", {"data_dir": commands.data_dir(asked)})
     look = Look.of(sys.stdout)
     lines: list[str] = []
     for one in done["settings"]:
@@ -309,16 +344,16 @@ def _settings_page(asked: argparse.Namespace) -> int:
         lines += wrapped(plain(one["help"]), look.width, "    ")
         lines.append(look.paint("dim", f"    {one['flag']}, {one['environment']}"))
     lines += ["", f"Settings file: {plain(done['file'])}"]
-    _say(asked, done, "\n".join(lines) + "\n")
+    commands.say(asked, done, "\n".join(lines) + "\n")
     return 0
 
 
 def _admin(asked: argparse.Namespace, command: str, given: Mapping[str, Any]) -> int:
-    done = calling.admin(command, {"data_dir": _data_dir(asked)} | dict(given))
+    done = calling.admin(command, {"data_dir": commands.data_dir(asked)} | dict(given))
     rows = next((name for name, value in done.items() if isinstance(value, list)), "")
     look = Look.of(sys.stdout)
     how = {"rows": rows, "nothing": NOTHING.get(command, "")}
-    _say(asked, done, showing.answer(how, done, look))
+    commands.say(asked, done, showing.answer(how, done, look))
     return 0
 
 

@@ -17,6 +17,7 @@ from aimem_node import places
 from aimem_node.gateways.cli import failures, node
 from aimem_node.gateways.cli.clients import CLIENTS, ENTRY, Form, is_our_hook
 from aimem_node.gateways.operator import calling
+from aimem_node.gateways.operator.cluster_checks import check_cluster
 from aimem_node.gateways.operator.findings import Finding, Grade, error, ok, warning
 from aimem_node.version import VERSION
 
@@ -48,7 +49,7 @@ def examine(data_dir: str) -> list[Finding]:
     """Every finding, in the order in which a node depends on the things."""
     checks: tuple[Callable[[str], list[Finding]], ...] = (
         check_programs, check_settings, check_directory, check_disk, check_ways_in, check_database,
-        check_node, check_identity, check_access, check_clients, check_clock,
+        check_node, check_cluster, check_identity, check_access, check_clients, check_clock,
     )  # fmt: skip
     found: list[Finding] = []
     for check in checks:

@@ -8,15 +8,18 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any
 
 from aimem_node import places
 from aimem_node.gateways.cli import failures, node
 from aimem_node.gateways.cli.look import Look, duration, plain, size
-from aimem_node.gateways.operator import calling
+from aimem_node.gateways.operator import calling, cluster_view
 
 NOT_RUNNING = 3
 """What `status` exits with, as service managers expect of it."""
+DEGRADED = 4
+"""What `status` exits with when the node serves, but not as it should: see its reason."""
 STATUS_WAIT_S = 10.0
 POLL_S = 0.02
 
@@ -81,12 +84,28 @@ def status(data_dir: str) -> dict[str, Any]:
     said = calling.ask(data_dir, "node-status", {}, STATUS_WAIT_S)
     health = calling.ask(data_dir, "health", {}, STATUS_WAIT_S)
     known = {"pid": health.get("pid"), "uptime_secs": health.get("uptime_secs")}
-    return {"running": True} | said | known | {"log": places.log_path(data_dir)}
+    whole = {"running": True} | said | known | {"log": places.log_path(data_dir)}
+    try:
+        whole["cluster"] = calling.ask(data_dir, "cluster-status", {}, STATUS_WAIT_S)
+    except failures.CallFailure as failure:
+        # A node of an earlier version, or one that was evicted: the rest is still worth showing.
+        whole["cluster_failure"] = failure.sentence()
+    return whole
 
 
-def show_status(said: dict[str, Any]) -> str:
-    """The status for people."""
-    look = Look.of(sys.stdout)
+def exit_code(said: Mapping[str, Any]) -> int:
+    """0 serving, 3 not running, 4 not as it should be."""
+    if not said["running"]:
+        return NOT_RUNNING
+    cluster = said.get("cluster") or {}
+    states = (said.get("state"), cluster.get("state"))
+    well = all(state in ("serving", "", None) for state in states) and cluster.get("ready", True)
+    return 0 if well else DEGRADED
+
+
+def show_status(said: dict[str, Any], origins: bool = False, look: Look | None = None) -> str:
+    """The status for people. `origins`: how far each member lacks each log, too."""
+    look = look or Look.of(sys.stdout)
     if not said["running"]:
         state = look.paint("warn", "not running")
         return (
@@ -99,7 +118,8 @@ def show_status(said: dict[str, Any]) -> str:
     if said.get("reason"):
         lines.append(f"reason: {said['reason']}")
     facts = {
-        "node": said.get("node_id"), "version": said.get("version"),
+        "node": said.get("node_id"), "key": said.get("fingerprint") or "?",
+        "version": said.get("version"),
         "up for": duration(int(said.get("uptime_secs") or 0)), "data": said.get("data_dir"),
         "store": size(said.get("db_size_bytes")), "its log": size(said.get("wal_size_bytes")),
         "disk free": size(said.get("disk_free_bytes")),
@@ -110,6 +130,10 @@ def show_status(said: dict[str, Any]) -> str:
     lines += [f"  {'listening'.ljust(10)}{plain(one)}" for one in said.get("listening") or []]
     for origin in said.get("origins") or []:
         lines.append(f"  {'ops'.ljust(10)}{origin.get('have')} of {origin.get('origin')}")
+    if said.get("cluster", {}).get("members"):
+        lines += cluster_view.standing(said["cluster"], look, origins)
+    elif said.get("cluster_failure"):
+        lines.append(f"  {'cluster'.ljust(10)}{plain(said['cluster_failure'])}")
     return "\n".join(lines) + "\n"
 
 

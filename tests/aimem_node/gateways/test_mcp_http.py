@@ -8,6 +8,7 @@ from mcp import Client
 
 from aimem_node.contract.calls import Channel
 from aimem_node.contract.errors import Code, Failure
+from aimem_node.contract.values import StoreResponse
 from aimem_node.gateways.http import Extras, app
 from aimem_node.gateways.serving import HttpServing
 from tests.aimem_node.gateways.asgi import ask
@@ -118,3 +119,24 @@ def test_a_closed_gateway_opens_no_session(run, dispatch) -> None:
         return await ask(gateway, "POST", "/mcp", INIT, ACCEPT)
 
     assert run(body()).status == 503
+
+
+def test_a_session_of_many_requests_takes_along_what_it_has_seen(run, dispatch, tmp_path) -> None:
+    """Each session its own: what one agent has seen makes no other one wait."""
+    seen = f"c/1/{'a' * 32}.{'b' * 16}:7"
+
+    async def body(url):
+        async with Client(url, mode="legacy", client_info=CLIENT) as client:
+            await client.call_tool("memory_store", STORE)
+            dispatch.answers["Store"] = telling
+            await client.call_tool("memory_store", STORE)
+            await client.call_tool("memory_store", STORE)
+        async with Client(url, mode="legacy", client_info=CLIENT) as other:
+            await other.call_tool("memory_store", STORE)
+        return [who.session.after for _, _, who in dispatch.calls]
+
+    async def telling(_request):
+        dispatch.credentials.session.token = seen
+        return StoreResponse()
+
+    assert served(run, dispatch, tmp_path, body) == ["", "", seen, ""]

@@ -60,3 +60,15 @@ def test_an_edit_moves_the_time_of_change_and_states_keep_their_words() -> None:
     kept = body("t", "c", metadata)
     metadata["k"] = 2
     assert kept["metadata"] == {"k": 1}
+
+
+def test_a_memory_says_when_its_last_change_is_not_yet_on_enough_nodes(
+    node: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = node.call("Store", title="a", content="x")
+    second = node.call("Store", title="b", content="x")
+    assert node.memory(first["id"])["pending"] is False
+    [changed] = node.call("Update", id=first["id"], content="y")["write"]["write_ids"]
+    monkeypatch.setattr(node.core.dispatcher, "_pending", lambda write_id: write_id == changed)
+    assert node.memory(first["id"])["pending"] is True
+    assert node.memory(second["id"])["pending"] is False

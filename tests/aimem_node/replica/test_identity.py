@@ -18,6 +18,7 @@ from aimem_node.replica.identity import (
     NOT_BEFORE,
     Certificate,
     Identity,
+    is_node_id,
     make_certificate,
     verify,
 )
@@ -267,3 +268,101 @@ def test_a_key_that_grpc_refuses_in_tls_may_not_be_pinned() -> None:
     )
     with pytest.raises(Failure, match="ECDSA P-256"):
         Certificate.parse(cert.public_bytes(serialization.Encoding.PEM))
+
+
+def test_a_next_key_names_the_same_node_and_changes_nothing_yet(
+    identity: Identity, tmp_path: Path
+) -> None:
+    home = str(tmp_path)
+    assert Identity.load_next(home) is None
+    following = identity.make_next(home, SystemChance())
+    assert following.node_id == identity.node_id
+    assert following.fingerprint != identity.fingerprint
+    assert identity.make_next(home, SystemChance()) == following
+    assert Identity.load_next(home) == following
+    assert Identity.load_or_create(home, SystemChance()) == identity
+    assert stat.S_IMODE((tmp_path / "identity" / "next.key").stat().st_mode) == 0o600
+
+
+def test_a_switch_puts_the_next_key_in_the_place_of_the_present_one(
+    identity: Identity, tmp_path: Path
+) -> None:
+    following = identity.make_next(str(tmp_path), SystemChance())
+    assert Identity.switch(str(tmp_path)) == following
+    assert Identity.load_or_create(str(tmp_path), SystemChance()) == following
+    assert sorted(os.listdir(tmp_path / "identity")) == ["node.crt", "node.key"]
+    with pytest.raises(Failure, match="there is no next key"):
+        Identity.switch(str(tmp_path))
+
+
+@pytest.mark.parametrize("renames", [0, 1])
+def test_a_crash_within_a_switch_leaves_the_old_identity_or_the_new_one(
+    identity: Identity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, renames: int
+) -> None:
+    following = identity.make_next(str(tmp_path), SystemChance())
+    done: list[str] = []
+    replace = os.replace
+
+    def dying(source: str, target: str) -> None:
+        if len(done) == renames:
+            raise OSError(5, "Input/output error")
+        done.append(target)
+        replace(source, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(identities.os, "replace", dying)
+        with pytest.raises(Failure) as caught:
+            Identity.switch(str(tmp_path))
+        assert caught.value.code is Code.STORAGE
+    expected = following if renames else identity
+    assert Identity.load_or_create(str(tmp_path), SystemChance()) == expected
+    if not renames:
+        assert Identity.switch(str(tmp_path)) == following
+
+
+@pytest.mark.parametrize("renames", [0, 1])
+def test_a_crash_while_a_next_key_is_made_only_means_that_it_is_made_again(
+    identity: Identity, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, renames: int
+) -> None:
+    done: list[str] = []
+    replace = os.replace
+
+    def dying(source: str, target: str) -> None:
+        if len(done) == renames:
+            raise OSError(28, "No space left on device")
+        done.append(target)
+        replace(source, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(identities.os, "replace", dying)
+        with pytest.raises(Failure, match="No space left"):
+            identity.make_next(str(tmp_path), SystemChance())
+    assert Identity.load_next(str(tmp_path)) is None
+    assert Identity.load_or_create(str(tmp_path), SystemChance()) == identity
+    assert identity.make_next(str(tmp_path), SystemChance()).node_id == identity.node_id
+
+
+def test_a_stray_certificate_never_replaces_the_real_one(
+    identity: Identity, tmp_path: Path
+) -> None:
+    other = Identity.load_or_create(str(tmp_path / "other"), SystemChance())
+    (tmp_path / "identity" / "next.crt").write_bytes(other.cert_pem)
+    assert Identity.load_or_create(str(tmp_path), SystemChance()) == identity
+    assert identity.make_next(str(tmp_path), SystemChance()).node_id == identity.node_id
+
+
+def test_a_next_key_of_another_node_is_refused(identity: Identity, tmp_path: Path) -> None:
+    other = Identity.load_or_create(str(tmp_path / "other"), SystemChance())
+    (tmp_path / "identity" / "next.crt").write_bytes(other.cert_pem)
+    key = tmp_path / "identity" / "next.key"
+    key.write_bytes(other.key_pem)
+    key.chmod(0o600)
+    with pytest.raises(Failure, match="another node's") as caught:
+        identity.make_next(str(tmp_path), SystemChance())
+    assert caught.value.code is Code.CORRUPT
+
+
+def test_a_node_id_is_told_from_other_names() -> None:
+    assert is_node_id("0123456789abcdef" * 2)
+    assert not is_node_id("0123456789ABCDEF" * 2)
+    assert not is_node_id("lab-1")

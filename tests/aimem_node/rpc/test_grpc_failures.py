@@ -91,3 +91,17 @@ def test_whatever_a_failure_says_it_fits_and_keeps_its_code(failure: Failure) ->
 
 def test_both_ends_call_the_metadata_by_the_same_name() -> None:
     assert grpc_failures.FAILURE_KEY == grpc_wire.FAILURE_KEY
+
+
+def test_of_very_many_peers_the_first_are_still_named() -> None:
+    peers = [
+        {"node_id": f"{n:032x}", "name": f"lab-{n}", "state": "unreachable", "reason": "silent"}
+        for n in range(50)
+    ]
+    failure = Failure(Code.NOT_WRITTEN, "too few", details={"needed": 26, "peers": peers})
+    sent = failure_bytes(failure)
+    assert len(sent) <= FAILURE_BYTES_MAX
+    arrived = errors.from_json(json.loads(sent)).details
+    assert arrived["needed"] == 26
+    assert arrived["peers"] == peers[: len(arrived["peers"])]
+    assert len(arrived["peers"]) > 8

@@ -39,7 +39,7 @@ class Spread:
         )
 
 
-Rule = Literal["at most", "exactly"]
+Rule = Literal["at most", "exactly", "at least"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,9 @@ class Figure:
         """Whether the goal is kept; None when there is none."""
         if self.goal is None:
             return None
-        return self.value == self.goal if self.rule == "exactly" else self.value <= self.goal
+        if self.rule == "exactly":
+            return self.value == self.goal
+        return self.value >= self.goal if self.rule == "at least" else self.value <= self.goal
 
     def as_json(self) -> dict[str, Any]:
         """For --json, in plain values."""

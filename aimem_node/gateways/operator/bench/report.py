@@ -7,6 +7,7 @@ from aimem_node.gateways.operator.bench.figures import Figure
 
 BEGIN = "<!-- made by `aimem-node bench --write-doc`: do not edit below -->"
 END = "<!-- end of what is made -->"
+SIGNS = {"at most": "≤", "exactly": "=", "at least": "≥"}
 
 
 class DocError(Exception):
@@ -24,7 +25,7 @@ def goal(figure: Figure) -> str:
     """The goal in words."""
     if figure.goal is None:
         return ""
-    return f"{'≤' if figure.rule == 'at most' else '='} {amount(figure.goal)}"
+    return f"{SIGNS[figure.rule]} {amount(figure.goal)}"
 
 
 def verdict(figure: Figure) -> str:

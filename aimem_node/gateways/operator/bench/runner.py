@@ -17,7 +17,7 @@ from typing import Any
 
 from aimem_node.gateways.demo import conversation
 from aimem_node.gateways.demo.own_node import NodeError, OwnNode
-from aimem_node.gateways.operator.bench import calls, crowd, machine, programs, report
+from aimem_node.gateways.operator.bench import calls, cluster, crowd, machine, programs, report
 from aimem_node.gateways.operator.bench.figures import Figure
 from aimem_node.gateways.operator.bench.stage import Stage
 from aimem_node.gateways.operator.bench.words import Words
@@ -48,6 +48,8 @@ MEASURES = (
     Measure("store-large", lambda stage: calls.storing(stage, calls.MANY), large=True),
     Measure("reads-large", lambda stage: calls.reading(stage, calls.MANY), large=True),
     Measure("recall-large", lambda stage: calls.recalling(stage, calls.MANY), large=True),
+    Measure("quorum", cluster.acknowledging),
+    Measure("catch-up", cluster.catching_up, large=True),
 )
 
 

@@ -157,6 +157,26 @@ def test_backup_and_verify_ask_the_node(
     assert "1 problems: 2 ops, 1 records\n  op 2 does not" in capsys.readouterr().out
 
 
+def test_verify_compares_with_the_other_members_and_says_what_it_repaired(
+    fake: FakeNode, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = {"ok": False, "ops": 2, "records": 1, "problems": ["op 2 is damaged"],
+             "peers": ["lab-2: equal", "lab-3: bucket 7 differs"]}  # fmt: skip
+    fake.answer = lambda _: (200, found)
+    assert cli.main(["verify"]) == 7
+    assert capsys.readouterr().out == (
+        "1 problems: 2 ops, 1 records\n  op 2 is damaged\n"
+        "the other members:\n  lab-2: equal\n  lab-3: bucket 7 differs\n"
+        "next: aimem-node verify --deep --repair\n"
+    )
+    mended = {"ok": True, "ops": 2, "records": 1, "repaired": ["fetched op 2 from lab-2"]}
+    fake.answer = lambda _: (200, mended)
+    assert cli.main(["verify", "--deep", "--repair"]) == 0
+    assert fake.asked[-1].body == {"deep": True, "repair": True}
+    out = capsys.readouterr().out
+    assert out == "sound: 2 ops, 1 records\nrepaired:\n  fetched op 2 from lab-2\n"
+
+
 def test_a_backup_without_a_node_says_how_to_start_one(
     absent: FakeNode, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -254,7 +274,8 @@ def test_bench_gets_its_own_options(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_command_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
     for command in ("run", "start", "stop", "status", "doctor", "backup", "restore", "verify",
-                    "identity", "pin add", "token create"):  # fmt: skip
+                    "identity", "pin add", "token create", "invite", "join", "approve", "members",
+                    "promote", "evict", "leave", "rotate-key", "force-epoch", "wait"):  # fmt: skip
         with pytest.raises(SystemExit) as ended:
             cli.main([*command.split(), "--help"])
         assert ended.value.code == 0

@@ -1,0 +1,482 @@
+"""Drive the pure core with real time, a real disk and real connections.
+
+The core decides; this carries out, in the order in which it is told, and reports back. Everything
+here runs on the event loop; what takes time (the disk, the network) runs elsewhere and comes back
+as an event. Nothing is decided here but what the core cannot know: what a disk said, and when.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any, Final
+
+from aimem_node import logs
+from aimem_node.clocks import Clock
+from aimem_node.contract.errors import Code, Failure
+from aimem_node.replica.desk import Asked, Download, Tallies
+from aimem_node.replica.disk import Disk
+from aimem_node.replica.gauges import Watch
+from aimem_node.replica.identity import Identity
+from aimem_node.replica.net import Net, Nobody
+from aimem_node.replica.recent import Recent
+from aimem_node.replica.signatures import Verifier
+from aimem_node.replica.votes import VoteFile
+from aimem_node.store.snapshot import SnapshotFile
+from aimem_node.store.store import Store
+from aimem_node.store.view import View
+from aimem_sync.cursor import Cursor, Range
+from aimem_sync.dataplane import DataPlane, Standing
+from aimem_sync.dot import Dot, Origin
+from aimem_sync.effects import (
+    Answer,
+    Applied,
+    Changed,
+    Collect,
+    Effect,
+    Fence,
+    Install,
+    Keep,
+    KeepConfig,
+    KeepVote,
+    Note,
+    Outcome,
+    RefuseRead,
+    Send,
+    SendAppend,
+    SendPage,
+    ServeRead,
+    Stamp,
+    Truncate,
+)
+from aimem_sync.events import (
+    ChangeWanted,
+    Digested,
+    Event,
+    Heard,
+    Installed,
+    ReadWanted,
+    SnapshotProgress,
+    Tick,
+    WriteWanted,
+    Wrote,
+)
+from aimem_sync.members import Config
+from aimem_sync.messages import Append, Message, Page, Snapshot, SnapshotWanted
+
+TICK_S: Final = 0.1
+TICK_ALONE_S: Final = 1.0
+BATCH_BYTES_MAX: Final = 1 << 20
+"""Of the ops in one Append or Page. A single op may be as large as that by itself."""
+READ_MS: Final = 10_000
+DAY_US: Final = 86_400_000_000
+SUM_EVERY_US: Final = 5_000_000
+"""Between two digests: a look at 256 sums, of use only once two members hold the same."""
+
+
+class Plane:
+    """See the module. Lives on one event loop."""
+
+    def __init__(
+        self, store: Store, identity: Identity, clock: Clock, votes: VoteFile, begin: Standing,
+        *, retain_days: int = 0,
+    ) -> None:  # fmt: skip
+        self.store = store
+        self.identity = identity
+        self.clock = clock
+        self.votes = votes
+        self.net: Net = Nobody()
+        self.core = DataPlane(begin)
+        self.tallies = Tallies()
+        self.settled: Cursor | None = begin_settled(self.core)
+        "What every member has taken in: the store may forget what was overwritten before then."
+        self.committed: Mapping[Origin, int] = {}
+        self.in_sync: frozenset[str] = frozenset((self.core.me,))
+        "Members that can confirm a write now. Read from the writer's thread too."
+        self.on_config: list[Callable[[Config], None]] = []
+        self.on_fence: Callable[[str], None] = lambda _reason: None
+        self.recent = Recent()
+        self.watch = Watch()
+        self.download: Download | None = None
+        self._retain_days = retain_days
+        self._loop = asyncio.get_running_loop()
+        self._log = logs.get("replica")
+        self._asked: dict[int, Asked] = {}
+        self._reads: dict[int, asyncio.Future[RefuseRead | None]] = {}
+        self._changes: dict[int, asyncio.Future[Changed]] = {}
+        self._request = 0
+        self._files: dict[int, Path] = {}
+        self._snapshot: asyncio.Task[SnapshotFile] | None = None
+        self._disk = Disk(store, votes, self.feed_soon)
+        self._timer: asyncio.TimerHandle | None = None
+        self._wake: asyncio.TimerHandle | None = None
+        self._sum_after_us = 0
+        self._closed = False
+
+    # ---- what others ask of it ---------------------------------------------------------------
+
+    @property
+    def config(self) -> Config:
+        """The members of now."""
+        return self.core.config
+
+    @property
+    def history(self) -> Sequence[Config]:
+        """Every epoch known, in order."""
+        return tuple(self.core.council.history)
+
+    @property
+    def cluster_id(self) -> str:
+        """Which cluster this is."""
+        return self.core.config.cluster_id
+
+    @property
+    def origin(self) -> Origin:
+        """The log that this node writes."""
+        return self.core.origin
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether this is a cluster of one."""
+        return len(self.core.config.members) == 1
+
+    def start(self, net: Net | None = None) -> None:
+        """Begin to keep time."""
+        if net is not None:
+            self.net = net
+            net.follow(self.config, self.history)
+        if self._timer is None:
+            self._tick()
+
+    async def close(self) -> None:
+        """Stop keeping time; whoever still waits is told that nothing more is known."""
+        self._closed = True
+        for timer in (self._timer, self._wake):
+            if timer is not None:
+                timer.cancel()
+        for read in self._reads.values():
+            read.cancel()
+        for change in self._changes.values():
+            change.cancel()
+        for request, asked in list(self._asked.items()):
+            stopping = Answer(request, Outcome.PENDING, (self.core.me,), 0, "the node is stopping")
+            if not asked.answer.done():
+                asked.answer.set_result(stopping)
+        await asyncio.to_thread(self._disk.close)
+
+    def in_reach(self) -> int:
+        """How many voters were heard of lately, this node included if it is one."""
+        now_us = self.clock.monotonic_us()
+        links = self.core.links
+        near = {n for n in self.config.voters if n in links and links[n].in_reach(now_us)}
+        return len(near | ({self.core.me} & self.config.voters))
+
+    def diverged_from(self) -> frozenset[str]:
+        """Members that hold the same logs and, when last compared, another state."""
+        return frozenset(self.core.divergences)
+
+    def own_dot(self) -> Dot:
+        """The end of this node's own log. Of an empty one, the op that would be the first."""
+        return Dot(self.origin, max(1, self.core.own_seq))
+
+    def new_request(self) -> int:
+        """A number for a write, a read or a change."""
+        self._request += 1
+        return self._request
+
+    def ask_write(
+        self, wanted: WriteWanted, stamp: Callable[[int], None]
+    ) -> asyncio.Future[Answer]:
+        """Let the core decide about a write. `stamp` is called if it may be done."""
+        self.check_not_fenced()
+        answer: asyncio.Future[Answer] = self._loop.create_future()
+        self._asked[wanted.request] = Asked(wanted, stamp, answer)
+        self.feed(wanted)
+        return answer
+
+    def wrote(self, wrote: Wrote) -> None:
+        """A write is on disk."""
+        asked = self._asked.get(wrote.request)
+        if asked is not None:
+            asked.wrote = wrote
+        if not self.is_alone:
+            self.watch.wrote(wrote.head.seq, self.clock.monotonic_us())
+        self.feed(wrote)
+
+    def forget(self, request: int) -> None:
+        """Nobody waits for this write any more."""
+        self._asked.pop(request, None)
+
+    def ask_read(self, after: Cursor, deadline_us: int) -> asyncio.Future[RefuseRead | None]:
+        """None once the store holds all of `after`; RefuseRead if it does not in time."""
+        self.check_not_fenced()
+        request = self.new_request()
+        waiting: asyncio.Future[RefuseRead | None] = self._loop.create_future()
+        self._reads[request] = waiting
+        self.feed(ReadWanted(request, after, deadline_us))
+        return waiting
+
+    def ask_change(self, config: Config) -> asyncio.Future[Changed]:
+        """Let the voters decide on the next epoch."""
+        self.check_not_fenced()
+        request = self.new_request()
+        waiting: asyncio.Future[Changed] = self._loop.create_future()
+        self._changes[request] = waiting
+        self.feed(ChangeWanted(request, config))
+        return waiting
+
+    def heard(self, fingerprint: str, message: Message, beside: Sequence[bytes] = ()) -> None:
+        """A message came over a connection whose other end proved this key."""
+        self.tallies.frames += 1
+        if beside and isinstance(message, Append | Page):
+            self._disk.remember(beside)
+        self.feed(Heard(fingerprint, message))
+
+    def downloading(self, node_id: str, pull_id: int, done: int, total: int) -> None:
+        """Bytes of a snapshot arrive."""
+        if self.download is None or self.download.pull_id != pull_id:
+            self.download = Download(pull_id)
+        self.download.done, self.download.total = done, total
+        self.feed(SnapshotProgress(node_id))
+
+    def downloaded(self, fingerprint: str, snapshot: Snapshot, file: Path) -> None:
+        """A snapshot is here, whole and hashed."""
+        self._files[snapshot.pull_id] = file
+        self.feed(Heard(fingerprint, snapshot))
+
+    def snapshot_file(self) -> "asyncio.Task[SnapshotFile]":
+        """A snapshot for another member. Who asks while one is being made gets the same."""
+        if self._snapshot is None or self._snapshot.done():
+            to = self.store.data_dir / "snapshot.out"
+            self._snapshot = self._loop.create_task(
+                asyncio.to_thread(self.store.export_snapshot, to)
+            )
+        return self._snapshot
+
+    # ---- the core and its effects --------------------------------------------------------------
+
+    def feed(self, event: Event) -> None:
+        """Something happened; do what follows from it."""
+        if self._closed:
+            return
+        for effect in self.core.step(self.clock.monotonic_us(), event):
+            self._do(effect)
+        self._watch_deadline()
+
+    def feed_soon(self, event: Event) -> None:
+        """The same, from any thread."""
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self.feed, event)
+
+    def swap(self, begin: Standing) -> None:
+        """Go on under another list of members or another log. Writes in hand are not lost."""
+        self.core = DataPlane(begin)
+        self.settled = begin_settled(self.core)
+        self.net.follow(self.config, self.history)
+        for told in self.on_config:
+            told(self.config)
+        for asked in list(self._asked.values()):
+            self.feed(asked.wanted)
+            if asked.wrote is not None:
+                self.feed(asked.wrote)
+        self._look()
+
+    def _do(self, effect: Effect) -> None:
+        match effect:
+            case Answer(request):
+                self._answered(request, effect)
+            case Send(to, message):
+                self._send(to, message)
+            case SendAppend():
+                self._send_append(effect)
+            case SendPage():
+                self._send_page(effect)
+            case Stamp(request):
+                asked = self._asked.get(request)
+                if asked is not None and not asked.begun:
+                    asked.begun = True
+                    asked.stamp(request)
+            case Keep(ticket, ops):
+                self._disk.keep(ticket, ops, self.settled)
+            case KeepVote(ticket, vote):
+                self._disk.keep_vote(ticket, vote)
+            case KeepConfig():
+                self._disk.keep_config(effect)
+            case Install(snapshot):
+                self._install(snapshot)
+            case Truncate(upto):
+                if self._retain_days:
+                    before_us = self.clock.now_us() - self._retain_days * DAY_US
+                    self._disk.truncate(upto, before_us)
+            case Collect(stable):
+                self.settled = stable
+            case ServeRead(read):
+                self._read_done(read, None)
+            case RefuseRead(read):
+                self._read_done(read, effect)
+            case Changed(request):
+                changed = self._changes.pop(request, None)
+                if changed is not None and not changed.done():
+                    changed.set_result(effect)
+            case Applied(config):
+                self._applied(config)
+            case Fence(reason):
+                self._fenced(reason)
+            case Note(what, peer):
+                self.tallies.notes[what] += 1
+                self._log.debug("noted", what=what, peer=peer)
+
+    def _fenced(self, reason: str) -> None:
+        self._log.error("fenced", reason=reason, next="see docs/recovering.md")
+        said = f"this node has stopped writing: {reason}"
+        for request, asked in list(self._asked.items()):
+            outcome = Outcome.PENDING if asked.begun else Outcome.NOT_WRITTEN
+            self._answered(request, Answer(request, outcome, (self.core.me,), 0, said))
+        self.on_fence(reason)
+
+    def check_not_fenced(self) -> None:
+        """Raise UNAVAILABLE if this node may not write: nobody would answer."""
+        if self.core.fenced:
+            raise Failure(
+                Code.UNAVAILABLE, f"this node has stopped writing: {self.core.fenced}",
+                next="Use another node; what to do with this one is in docs/recovering.md.",
+            )  # fmt: skip
+
+    def _answered(self, request: int, answer: Answer) -> None:
+        asked = self._asked.pop(request, None)
+        if asked is not None and not asked.answer.done():
+            self.tallies.outcomes[answer.outcome.value] += 1
+            asked.answer.set_result(answer)
+
+    def _read_done(self, read: int, refused: RefuseRead | None) -> None:
+        waiting = self._reads.pop(read, None)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(refused)
+
+    def _applied(self, config: Config) -> None:
+        self._log.info("epoch_applied", epoch=config.epoch, members=len(config.members))
+        self.net.follow(config, self.history)
+        for told in self.on_config:
+            told(config)
+
+    # ---- to other members ----------------------------------------------------------------------
+
+    def _send(self, to: str, message: Message) -> None:
+        if isinstance(message, SnapshotWanted):
+            self.net.download(to, message.pull_id)
+        else:
+            self.net.send(to, message)
+
+    def _send_append(self, effect: SendAppend) -> None:
+        run = self.recent.run(effect.ops, BATCH_BYTES_MAX)
+        if run is not None:
+            self.net.send_append(effect.to, effect.epoch, effect.durable_upto, *run)
+            return
+
+        def send(run: tuple[list[bytes], list[bytes]]) -> None:
+            if run[0]:
+                self.net.send_append(effect.to, effect.epoch, effect.durable_upto, *run)
+
+        self._read_then(lambda view: _run_of(view, (effect.ops,)), send)
+
+    def _send_page(self, effect: SendPage) -> None:
+        self._read_then(
+            lambda view: _run_of(view, effect.ranges),
+            lambda run: self.net.send_page(effect.to, effect.pull_id, *run),
+        )
+
+    def _read_then(self, read: Callable[[View], Any], then: Callable[[Any], None]) -> None:
+        def done(future: Future[Any]) -> None:
+            error = future.exception()
+            if error is not None:
+                self._log.warning("log_not_read", error=str(error))
+            else:
+                with contextlib.suppress(RuntimeError):
+                    self._loop.call_soon_threadsafe(then, future.result())
+
+        with contextlib.suppress(Exception):  # the store is closing: nobody waits for this
+            self.store.readers.submit(read, READ_MS).add_done_callback(done)
+
+    def _install(self, snapshot: Snapshot) -> None:
+        verifier = Verifier(self.history)
+        here = Installed(dict(self.core.intake.durable), self.core.floor, (self.origin,))
+
+        def over() -> None:
+            self._loop.call_soon_threadsafe(self._download_over)
+
+        file = self._files.pop(snapshot.pull_id)
+        self._disk.install(file, self.origin, verifier.holds, here, over)
+
+    def _download_over(self) -> None:
+        self.recent.clear()
+        if self.download is not None:
+            self.download.installed = True
+
+    # ---- time ----------------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        if self._closed:
+            return
+        self.feed(Tick(self.clock.now_us()))
+        self._look()
+        self._sum_up()
+        delay_s = TICK_ALONE_S if self.is_alone else TICK_S
+        self._timer = self._loop.call_later(delay_s, self._tick)
+
+    def _sum_up(self) -> None:
+        """Now and then: have the state's digest told to the others, who compare it with theirs."""
+        now_us = self.clock.monotonic_us()
+        have = self.core.intake.have()
+        if self.is_alone or now_us < self._sum_after_us or self.core.summed == have:
+            return
+        self._sum_after_us = now_us + SUM_EVERY_US
+
+        def read(view: View) -> Digested | None:
+            return None if view.withheld() else Digested(view.have(), view.digest().root())
+
+        def told(found: Digested | None) -> None:
+            if found is not None:
+                self.feed(found)
+
+        self._read_then(read, told)
+
+    def _look(self) -> None:
+        """Renew what other threads read of the core."""
+        self.in_sync = frozenset(self.core.in_sync(self.clock.monotonic_us()))
+        self.committed = self.core.committed()
+        self.watch.look(self, self.clock.monotonic_us())
+
+    def _watch_deadline(self) -> None:
+        wake_us = self.core.wake_at_us()
+        if self._wake is not None:
+            self._wake.cancel()
+            self._wake = None
+        if wake_us is not None:
+            delay_us = max(0, wake_us - self.clock.monotonic_us())
+            self._wake = self._loop.call_later(delay_us / 1e6 + 0.0005, self._deadline)
+
+    def _deadline(self) -> None:
+        self._wake = None
+        self.feed(Tick(self.clock.now_us()))
+
+
+def begin_settled(core: DataPlane) -> Cursor | None:
+    """Of a cluster of one, all that is here is everywhere."""
+    return None if len(core.config.members) > 1 else core.intake.have()
+
+
+def _run_of(view: View, ranges: Iterable[Range]) -> tuple[list[bytes], list[bytes]]:
+    """Ops of these ranges up to the size of one batch, and the answers beside them."""
+    ops: list[bytes] = []
+    beside: list[bytes] = []
+    room = BATCH_BYTES_MAX
+    for wanted in ranges:
+        found = view.encoded_ops(wanted.origin, wanted.first, wanted.last, room)
+        if found:
+            ops += found
+            beside += view.answers_of(wanted.origin, wanted.first, wanted.first + len(found) - 1)
+            room -= sum(map(len, found))
+        if room <= 0:
+            break
+    return ops, beside

@@ -1,0 +1,370 @@
+"""One write from its request to its answer, and the values that it is made of.
+
+The work runs on the writer's thread inside the transaction; everything else about a write runs on
+the event loop. The core says first whether it may be done at all, and at the end how it stands.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
+
+from aimem_node.contract.errors import Code, Failure
+from aimem_node.contract.values import Outcome, PeerStatus
+from aimem_node.store.answers import Answer as Beside
+from aimem_node.store.session import WriteSession
+from aimem_sync import effects
+from aimem_sync.change import Change, body_for
+from aimem_sync.display import Display
+from aimem_sync.events import NotWritten, WriteWanted, Wrote
+from aimem_sync.lamport import next_lamport
+from aimem_sync.log import Head, append
+from aimem_sync.members import Config
+from aimem_sync.op import Dot, Kind, Op, Origin, Stamp, encode_op
+
+if TYPE_CHECKING:
+    from aimem_node.replica.plane import Plane
+    from aimem_node.replica.replica import Replica
+
+R = TypeVar("R")
+
+DEADLINE_MS: Final = 1_500
+CATCH_BREATH_S: Final = 0.005
+"""Before a write that came too soon after a burst is tried again."""
+OPS_PER_WRITE_MAX: Final = 5_000
+"""What one request may append. A bulk store of 1,000 memories stays far below; a forget pages."""
+
+Copies: TypeAlias = Callable[[WriteSession, Sequence[Op]], tuple[int, frozenset[str] | None] | None]
+"""How many members must hold these ops (0: a majority), and which may (None: all); None if no
+namespace says anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intent(Generic[R]):
+    """Who wants a write, under which request key, and how its answer is kept."""
+
+    author: str
+    now_us: int
+    encode: Callable[[R], bytes]
+    decode: Callable[[bytes], R]
+    request_key: str = ""
+    request_sha256: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How a caller wants a write to be kept."""
+
+    needed: int = 0
+    "W; 0 is as the namespace says, and a majority if it says nothing."
+    deadline_ms: int = DEADLINE_MS
+    allow_pending: bool = False
+    "Write even if too few members are in reach."
+
+
+ANY_WISH: Final = Wish()
+HERE: Final = Wish(needed=1, allow_pending=True)
+"""For the node's own bookkeeping: answered once it is on this disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """How a write stands: COMMITTED or PENDING, and why."""
+
+    outcome: Outcome
+    acks: int
+    needed: int
+    reason: str = ""
+    peers: tuple[PeerStatus, ...] = ()
+
+
+NO_ACK: Final = Ack(Outcome.COMMITTED, 1, 1)
+"""Of a write that changed nothing, or whose fate is not known yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written(Generic[R]):
+    """What a write did: its answer and the ops it appended, or an earlier answer again."""
+
+    response: R
+    write_ids: tuple[str, ...]
+    replayed: bool
+    ack: Ack
+
+
+@dataclass(slots=True)
+class Tx:
+    """One write in progress. Everything it changes is kept together, or not at all."""
+
+    session: WriteSession
+    origin: Origin
+    author: str
+    now_us: int
+    request_key: str
+    sign: Callable[[bytes], bytes]
+    epoch: int = 0
+    ops: list[Op] = field(default_factory=list)
+    shown: set[str] = field(default_factory=set)
+    """Records whose text the answer holds although no op speaks of them: an erasure must find it
+    where answers are kept."""
+
+    def change(self, change: Change) -> Display | None:
+        """Stamp one change, append it to this node's log and fold it. Returns what is shown now."""
+        body = body_for(change, self.session.state(change.record_id), self.origin)
+        return self._append(change.kind, change.record_id, body)
+
+    def purge(self, record_id: str) -> None:
+        """Ban a record for good and erase the text of its ops, here and wherever this op goes."""
+        self.change(Change(record_id, "memory", kind=Kind.PURGE))
+
+    def _append(self, kind: str, record_id: str, body: bytes) -> Display | None:
+        if len(self.ops) >= OPS_PER_WRITE_MAX:
+            raise Failure(
+                Code.TOO_LARGE,
+                f"one request may append {OPS_PER_WRITE_MAX} ops and this one wants more",
+                next="Send it in smaller parts.",
+            )
+        stamp = Stamp(
+            lamport=next_lamport(self.session.lamport()), wall_us=self.now_us, epoch=self.epoch
+        )
+        op = append(
+            self.session.head(self.origin),
+            stamp,
+            kind,
+            record_id,
+            body,
+            self.author,
+            self.request_key,
+            self.origin,
+            self.sign,
+        )
+        self.ops.append(op)
+        return self.session.take(op)
+
+
+class _TooFewError(Exception):
+    """Raised inside the transaction, so that nothing of it stays."""
+
+    def __init__(self, near: int, wanted: int) -> None:
+        super().__init__(f"{near} of {wanted} voters are in reach")
+        self.near = near
+        self.wanted = wanted
+
+
+class Attempt(Generic[R]):
+    """One write in hand."""
+
+    def __init__(
+        self, replica: "Replica", intent: Intent[R], work: Callable[[Tx], R], wish: Wish
+    ) -> None:
+        self.erased = False
+        self._replica = replica
+        self._plane: Plane = replica.plane
+        self._intent = intent
+        self._work = work
+        self._wish = wish
+        self._request = self._plane.new_request()
+        self._loop = asyncio.get_running_loop()
+        self._done: asyncio.Future[Written[R]] = self._loop.create_future()
+        self._begun = False
+
+    async def run(self) -> Written[R]:
+        """See Replica.write."""
+        wish, plane = self._wish, self._plane
+        deadline_us = self._replica.clock.monotonic_us() + wish.deadline_ms * 1_000
+        while True:
+            # Where W hangs on the namespace it is checked in the transaction, which alone knows.
+            unsure = self._replica.copies_set
+            wanted = WriteWanted(
+                self._request, deadline_us, wish.needed, wish.allow_pending or unsure
+            )
+            answered = plane.ask_write(wanted, self._begin)
+            try:
+                if self._begun:
+                    written = await self._done
+                    return replace(written, ack=ack_of(await answered, plane))
+                answer = await answered
+            finally:
+                plane.forget(self._request)
+            # Members that are in reach but behind will be level again in a moment: a burst is
+            # slowed down, not refused.
+            late = self._replica.clock.monotonic_us() >= deadline_us
+            if late or plane.in_reach() < answer.needed:
+                return await self._refused(answer)
+            await asyncio.sleep(CATCH_BREATH_S)
+            self._request = plane.new_request()
+
+    async def _refused(self, answer: effects.Answer) -> Written[R]:
+        """The core would have nothing begun; but the request key may have been used before."""
+        earlier = await self._replica.earlier(self._intent)
+        if earlier is None:
+            raise not_written(answer, self._plane)
+        if not earlier.write_ids:
+            return replace(earlier, ack=NO_ACK)
+        dot = Dot.parse(earlier.write_ids[-1])
+        return replace(earlier, ack=await self._replica.wait(dot, self._wish))
+
+    def _begin(self, _request: int) -> None:
+        self._begun = True
+        try:
+            future = self._replica.store.writer.submit(self._job)
+        except Exception as error:
+            self._loop.call_soon(self._failed, error)
+            return
+        future.add_done_callback(self._kept)
+
+    def _kept(self, future: "Future[_Kept[R]]") -> None:
+        try:
+            self._loop.call_soon_threadsafe(self._finished, future)
+        except RuntimeError:  # the loop has ended, and with it whoever waited
+            return
+
+    def _finished(self, future: "Future[_Kept[R]]") -> None:
+        error = future.exception()
+        if error is not None:
+            self._failed(error)
+            return
+        kept = future.result()
+        for op, encoded, beside in kept.travelling:
+            self._plane.recent.add(op.seq, encoded, beside)
+        self._plane.wrote(Wrote(self._request, kept.dot, kept.head, kept.needed, kept.eligible))
+        if not self._done.done():
+            self._done.set_result(kept.written)
+
+    def _failed(self, error: BaseException) -> None:
+        if isinstance(error, _TooFewError):
+            reason = f"{error.near} of {error.wanted} voters are in reach"
+            peers = self._plane.core.peer_status(self._plane.own_dot())
+            answer = effects.Answer(
+                self._request, effects.Outcome.NOT_WRITTEN, (), error.wanted, reason, peers
+            )
+            error = not_written(answer, self._plane)
+        self._plane.feed(NotWritten(self._request, str(error)))
+        if not self._done.done():
+            self._done.set_exception(error)
+
+    # ---- on the writer's thread ----------------------------------------------------------------
+
+    def _job(self, session: WriteSession) -> "_Kept[R]":
+        replica, intent = self._replica, self._intent
+        own = self._plane.origin
+        if intent.request_key:
+            seen = session.idem(intent.author, intent.request_key)
+            if seen is not None:
+                return self._seen(session, own, replica.again(intent, seen))
+        # What a lone node has is what every member has.
+        session.settled = session.have() if self._plane.is_alone else self._plane.settled
+        tx = Tx(
+            session, own, intent.author, intent.now_us, intent.request_key,
+            replica.identity.sign, self._plane.config.epoch,
+        )  # fmt: skip
+        response = self._work(tx)
+        needed, eligible = self._copies(session, tx.ops)
+        self.erased = any(op.kind == Kind.PURGE for op in tx.ops)
+        write_ids = tuple(str(op.dot) for op in tx.ops)
+        packed = b""
+        record_ids = sorted({op.record_id for op in tx.ops} | tx.shown)
+        if intent.request_key:
+            packed = _pack(write_ids, intent.encode(response))
+            session.put_idem(
+                intent.author, intent.request_key, intent.request_sha256, packed, intent.now_us,
+                record_ids,
+            )  # fmt: skip
+        head = session.head(own)
+        replica.fence.reach(head.seq)
+        travelling = [] if self._plane.is_alone else self._encoded(tx.ops, packed, record_ids)
+        return _Kept(
+            Written(response, write_ids, replayed=False, ack=NO_ACK),
+            tx.ops[-1].dot if tx.ops else None, head, needed, eligible, travelling,
+        )  # fmt: skip
+
+    def _seen(self, session: WriteSession, own: Origin, again: Written[R]) -> "_Kept[R]":
+        dot = Dot.parse(again.write_ids[-1]) if again.write_ids else None
+        return _Kept(again, dot, session.head(own), self._wish.needed, None, [])
+
+    def _copies(
+        self, session: WriteSession, ops: Sequence[Op]
+    ) -> tuple[int, frozenset[str] | None]:
+        """W of this write and who counts toward it. Raises _TooFew: all is taken back."""
+        replica = self._replica
+        if replica.copies is None or not ops:
+            return self._wish.needed, None
+        found = replica.copies(session, ops)
+        replica.copies_set = found is not None
+        if found is None:
+            return self._wish.needed, None  # the core has seen to it
+        needed, eligible = found
+        needed = max(self._wish.needed, needed) if eligible else (self._wish.needed or needed)
+        config = self._plane.config
+        counted = config.voters if eligible is None else config.voters & eligible
+        wanted = needed or len(counted) // 2 + 1
+        near = len(counted & self._plane.in_sync)
+        if near < wanted and not self._wish.allow_pending:
+            raise _TooFewError(near, wanted)
+        return needed, eligible
+
+    def _encoded(
+        self, ops: Sequence[Op], packed: bytes, record_ids: Sequence[str]
+    ) -> list[tuple[Op, bytes, bytes]]:
+        travelling = [(op, encode_op(op), b"") for op in ops]
+        if packed and ops:
+            intent, last = self._intent, ops[-1]
+            beside = Beside(
+                last.dot, intent.author, intent.request_key, intent.request_sha256, packed,
+                intent.now_us, tuple(record_ids),
+            ).encode()  # fmt: skip
+            travelling[-1] = (last, travelling[-1][1], beside)
+        return travelling
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept(Generic[R]):
+    """What the transaction did."""
+
+    written: Written[R]
+    dot: Dot | None
+    head: Head
+    needed: int
+    eligible: frozenset[str] | None
+    travelling: list[tuple[Op, bytes, bytes]]
+    "The ops as they go to others, with what goes beside each."
+
+
+def ack_of(answer: effects.Answer, plane: "Plane") -> Ack:
+    """How a write stands, in the words of the contract."""
+    if answer.outcome is effects.Outcome.NOT_WRITTEN:
+        raise not_written(answer, plane)
+    if answer.outcome is effects.Outcome.COMMITTED:
+        return Ack(Outcome.COMMITTED, len(answer.acked_by), answer.needed)
+    peers = peers_of(answer, plane.config)
+    return Ack(Outcome.PENDING, len(answer.acked_by), answer.needed, answer.reason, peers)
+
+
+def peers_of(answer: effects.Answer, config: Config) -> tuple[PeerStatus, ...]:
+    """Each other member with the reason why it does not hold the write yet."""
+    names = {member.node_id: member.name for member in config.members}
+    return tuple(
+        PeerStatus(node_id=node_id, name=names.get(node_id, ""), state=state, reason=reason)
+        for node_id, state, reason in answer.peers
+    )
+
+
+def not_written(answer: effects.Answer, plane: "Plane") -> Failure:
+    """Too few members are in reach. Nothing was logged anywhere."""
+    peers = [
+        {"node_id": one.node_id, "name": one.name, "state": one.state, "reason": one.reason}
+        for one in peers_of(answer, plane.config)
+    ]
+    return Failure(
+        Code.NOT_WRITTEN,
+        f"nothing was written: {answer.reason}",
+        next="Send it again when more members are in reach, or allow it to be pending "
+        "(options.allow_pending).",
+        details={"needed": answer.needed, "reason": answer.reason, "peers": peers},
+    )
+
+
+def _pack(write_ids: tuple[str, ...], answer: bytes) -> bytes:
+    head = "\n".join(write_ids).encode()
+    return len(head).to_bytes(4, "big") + head + answer
