@@ -68,6 +68,13 @@ class Settings:
             "member has it; 0 keeps it for ever."
         },
     )
+    snapshot_lag_ops: int = field(
+        default=20_000,
+        metadata={
+            "help": "A node that lacks more ops than this takes in a snapshot of another member "
+            "instead of the ops one by one; 0 takes one only when it must."
+        },
+    )
     ready_lag_ops: int = field(
         default=10_000,
         metadata={
@@ -89,6 +96,8 @@ class Settings:
             raise _bad("readers", "it must be from 1 to 64")
         if not 0 <= self.retain_days <= 36_500:
             raise _bad("retain_days", "it must be from 0 to 36500")
+        if not 0 <= self.snapshot_lag_ops <= 1_000_000_000:
+            raise _bad("snapshot_lag_ops", "it must be from 0 to 1000000000")
         if not 1 <= self.ready_lag_ops <= 1_000_000_000:
             raise _bad("ready_lag_ops", "it must be from 1 to 1000000000")
         if len(self.name.encode()) > 64 or not self.name.isprintable():

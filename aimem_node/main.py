@@ -109,14 +109,15 @@ class Core:
         name = settings.name or socket.gethostname().partition(".")[0]
         retain = settings.retain_days > 0
         begin = await standing.load(
-            store, identity, replica.first_origin, votes, name=name, address="", retain=retain
-        )
+            store, identity, replica.first_origin, votes, name=name, address="", retain=retain,
+            snapshot_lag_ops=settings.snapshot_lag_ops,
+        )  # fmt: skip
         plane = Plane(store, identity, clock, votes, begin, retain_days=settings.retain_days)
         replica.plane = plane
         replica.copies = copies.strictest(plane)
         cluster = Cluster(
             replica, plane, votes, chance, name=name, retain=retain,
-            ready_lag_ops=settings.ready_lag_ops,
+            ready_lag_ops=settings.ready_lag_ops, snapshot_lag_ops=settings.snapshot_lag_ops,
         )  # fmt: skip
         access = Access(str(data_dir), clock)
         metrics = Metrics()

@@ -14,7 +14,7 @@ from aimem_node.clocks import Chance, Clock
 from aimem_node.config import Settings, split_address
 from aimem_node.contract.errors import Failure
 from aimem_node.replica import kept
-from aimem_node.replica.addresses import is_usable, join_address, own_host
+from aimem_node.replica.addresses import join_address, own_host
 from aimem_node.replica.admission import Admission
 from aimem_node.replica.cluster import Cluster
 from aimem_node.replica.identity import identity_dir
@@ -97,7 +97,9 @@ class Peering:
                 await self._listen(address)
             told = self._told(address)
             self._cluster.address = told
-            kept.keep(self._home / PLACE, {"address": told, "port": self._port})
+            given = bool(address) or bool((kept.recall(self._home / PLACE) or {}).get("given"))
+            place = {"address": told, "port": self._port, "given": given}
+            kept.keep(self._home / PLACE, place)
         return told
 
     async def reopen(self) -> None:
@@ -159,15 +161,13 @@ class Peering:
             return address
         if self._settings.advertise:
             return self._settings.advertise
+        known = kept.recall(self._home / PLACE) or {}
+        if known.get("given"):  # by the operator, who knows better than this machine
+            return str(known["address"])
         if self._settings.peer:
             host, _ = split_address("peer", self._settings.peer)
             if host not in ANY_HOST:
                 return join_address(host, self._port)
-        known = str((kept.recall(self._home / PLACE) or {}).get("address", ""))
-        if known and known.endswith(f":{self._port}"):
-            host = split_address("address", known)[0]
-            if not is_usable(host) or host == own_host():
-                return known
         return join_address(own_host(), self._port)
 
     async def _keep_address(self) -> None:

@@ -9,6 +9,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -98,8 +99,7 @@ class Team:
 
         for name in names:
             store = Store.open(self.dir(name), lambda _why: None)
-            node_id = self.ids[name].encode()
-            store.writer.submit(lambda s, n=node_id: s.put_meta(META_NODE_ID, n)).result()
+            store.writer.submit(partial(_own, self.ids[name].encode())).result()
             store.writer.submit(write).result()
             store.close()
 
@@ -148,7 +148,8 @@ class Team:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout_s)
 
     def call(self, name: str, operation: str, session: Any = None, **fields: Any) -> dict[str, Any]:
-        return self.run(self.acall(name, operation, session, **fields))
+        answer: dict[str, Any] = self.run(self.acall(name, operation, session, **fields))
+        return answer
 
     async def acall(
         self, name: str, operation: str, session: Any = None, **fields: Any
@@ -157,7 +158,8 @@ class Team:
         request = codec.from_json(OPERATIONS[operation].request, fields)
         core = self.nodes[name].core
         assert core is not None
-        return codec.to_json(await core.dispatcher.call(operation, request, me))
+        answer: dict[str, Any] = codec.to_json(await core.dispatcher.call(operation, request, me))
+        return answer
 
     def store(self, name: str, title: str, content: str = "worth keeping", **fields: Any) -> Any:
         return self.call(name, "Store", title=title, content=content, **fields)
@@ -214,3 +216,7 @@ class Team:
     def heal(self) -> None:
         for link in self.links.values():
             self._loop.call_soon_threadsafe(link.heal)
+
+
+def _own(node_id: bytes, session: WriteSession) -> None:
+    session.put_meta(META_NODE_ID, node_id)

@@ -16,8 +16,8 @@ from aimem_node import logs
 from aimem_node.clocks import Clock
 from aimem_node.metrics import Metrics
 from aimem_node.replica.replica import Intent, Replica, Tx
-from aimem_node.replica.writing import HERE
 from aimem_node.replica.touch import Touch
+from aimem_node.replica.writing import HERE
 
 FLUSH_AFTER_S = 60.0
 """Between two flushes. A crash costs the counting since, and what a flush had not reached yet."""

@@ -115,9 +115,14 @@ async def export(call: StreamCall, request: ExportRequest) -> AsyncIterator[Expo
 
 
 def _exported(row: MemoryRow) -> Memory:
-    shown: Any = type("Shown", (), {"touches": _NoTouches()})
+    shown: Any = type("Shown", (), {"touches": _NoTouches(), "pending": _is_durable})
     memory = memory_of(shown, row)
     return replace(memory, author="", order=0, write_id="", conflicts=0)
+
+
+def _is_durable(_write_id: str) -> bool:
+    """What is exported says nothing of how many nodes hold it."""
+    return False
 
 
 @operation

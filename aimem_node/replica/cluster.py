@@ -47,7 +47,7 @@ class Cluster:
 
     def __init__(
         self, replica: Replica, plane: Plane, votes: "VoteFile", chance: Chance, *,
-        name: str, retain: bool, ready_lag_ops: int = 10_000,
+        name: str, retain: bool, ready_lag_ops: int = 10_000, snapshot_lag_ops: int = 20_000,
     ) -> None:  # fmt: skip
         self.replica = replica
         self.plane = plane
@@ -65,6 +65,7 @@ class Cluster:
         self._votes = votes
         self._chance = chance
         self._retain = retain
+        self._snapshot_lag_ops = snapshot_lag_ops
         self._changing = asyncio.Lock()
         self._log = logs.get("replica")
 
@@ -267,7 +268,8 @@ class Cluster:
             await asyncio.sleep(PROMOTE_EVERY_S)
             plane = self.plane
             learners = [m.node_id for m in plane.config.members if m.role is Role.LEARNER]
-            if not learners or not plane.core.is_janitor(plane.clock.monotonic_us()):
+            near = plane.config.voters & plane.in_sync
+            if not learners or min(near, default="") != plane.identity.node_id:
                 continue
             for node_id in learners:
                 if plane.core.lag_of(node_id) == 0:
@@ -373,5 +375,5 @@ class Cluster:
         by_epoch = {config.epoch: proof for config, proof in zip(history, proofs, strict=True)}
         return standing(
             self.plane.identity, origin, history, by_epoch, self._votes, heads, floor,
-            retain=self._retain,
+            retain=self._retain, snapshot_lag_ops=self._snapshot_lag_ops,
         )  # fmt: skip

@@ -91,6 +91,7 @@ async def load(
     name: str,
     address: str,
     retain: bool,
+    snapshot_lag_ops: int,
 ) -> Standing:
     """Everything the core must know. Founds the cluster of one if there is none yet."""
 
@@ -103,13 +104,18 @@ async def load(
 
     await asyncio.wrap_future(store.writer.submit(found))
     return await asyncio.wrap_future(
-        store.readers.submit(lambda view: _read(view, identity, origin, votes, retain=retain))
+        store.readers.submit(
+            lambda view: _read(
+                view, identity, origin, votes, retain=retain, snapshot_lag_ops=snapshot_lag_ops
+            )
+        )
     )
 
 
 def _read(
-    view: View, identity: Identity, origin: Origin, votes: VoteFile, *, retain: bool
-) -> Standing:
+    view: View, identity: Identity, origin: Origin, votes: VoteFile, *, retain: bool,
+    snapshot_lag_ops: int,
+) -> Standing:  # fmt: skip
     history: list[Config] = []
     proofs: dict[int, Proof] = {}
     try:
@@ -122,8 +128,9 @@ def _read(
             next="Restore a backup: aimem-node restore SNAPSHOT.",
         ) from fault  # fmt: skip
     return standing(
-        identity, origin, history, proofs, votes, view.heads(), view.floor(), retain=retain
-    )
+        identity, origin, history, proofs, votes, view.heads(), view.floor(),
+        retain=retain, snapshot_lag_ops=snapshot_lag_ops,
+    )  # fmt: skip
 
 
 def standing(
@@ -136,6 +143,7 @@ def standing(
     floor: Cursor,
     *,
     retain: bool,
+    snapshot_lag_ops: int,
 ) -> Standing:
     """A Standing of these parts, with this node's way of signing and checking filled in."""
     return Standing(
@@ -148,4 +156,5 @@ def standing(
         proofs=proofs,
         sign=identity.sign,
         proves=proves,
+        snapshot_lag_ops=snapshot_lag_ops,
     )

@@ -29,12 +29,15 @@ def status_of(cluster: "Cluster", progress: JoinResponse | None, knocks: tuple[K
     members = tuple(_member(cluster, member, now_us) for member in config.members)
     missing = max((one.ahead_ops for one in members), default=0)
     diverged = plane.diverged_from()
-    ready = not core.fenced and missing <= ready_lag_ops and not diverged
+    refusing = _all_refuse(cluster)
+    ready = not (core.fenced or diverged or refusing) and missing <= ready_lag_ops
     state, reason = "serving", ""
     if core.fenced:
         state, reason = "fenced", core.fenced
     elif progress is not None and progress.step not in ("", "none", "voter", "failed"):
         state, reason = "joining", progress.said
+    elif refusing:
+        state, reason = "degraded", refusing
     elif diverged:
         names = {member.node_id: member.name or member.node_id[:8] for member in config.members}
         with_whom = ", ".join(names.get(node_id, node_id[:8]) for node_id in sorted(diverged))
@@ -59,6 +62,16 @@ def status_of(cluster: "Cluster", progress: JoinResponse | None, knocks: tuple[K
         forked=tuple(str(origin) for origin in sorted(core.intake.forked)),
         ready=ready,
     )
+
+
+def _all_refuse(cluster: "Cluster") -> str:
+    """Why, if every other member refuses this node's key: it is not told of its own eviction."""
+    plane = cluster.plane
+    others = [m.node_id for m in plane.config.members if m.node_id != plane.identity.node_id]
+    why = [plane.net.why_not(node_id) for node_id in others]
+    if not others or not all("refuses this node's key" in one for one in why):
+        return ""
+    return "every other member refuses this node's key: it was evicted, or its key was replaced"
 
 
 def _member(cluster: "Cluster", member: Member, now_us: int) -> MemberStatus:

@@ -185,7 +185,7 @@ def _keep_answers(old: apsw.Connection, snapshot: apsw.Connection, new: WriteSes
 def _keep_own(old: apsw.Connection, snapshot: apsw.Connection, lamport: int) -> None:
     """This node's own values."""
     rows = old.execute("SELECT k, v FROM meta WHERE k <> ?", (META_SCHEMA,))
-    values: dict[Any, Any] = {name: value for name, value in rows}
+    values: dict[Any, Any] = dict(cast("list[tuple[Any, Any]]", rows.fetchall()))
     values[META_LAMPORT] = str(lamport).encode()
     # What the old pages said of a record purged meanwhile stands in the WAL until it is emptied.
     values[META_UNSCRUBBED] = IN_WAL

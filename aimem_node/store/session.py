@@ -23,6 +23,7 @@ from aimem_node.store.fulltext import Mode, SearchResult
 from aimem_node.store.index import Index, Text
 from aimem_node.store.ledger import Ledger, Numbers
 from aimem_node.store.listing import Filter
+from aimem_node.store.repair import Repair, fits
 from aimem_node.store.schema import IN_INDEX, META_UNSCRUBBED
 from aimem_node.store.shelf import Shelf
 from aimem_node.store.truncation import truncate
@@ -112,14 +113,7 @@ class WriteSession(View):
             lamport = witness(lamport, op.lamport)
             heads[origin] = after
             pos += 1
-            withheld = int(op.body is None and op.kind != Kind.PURGE)
-            rows.append(
-                (
-                    pos, self._ledger.oid(origin), op.seq, op.lamport, op.wall_us, op.epoch,
-                    op.kind, op.record_id, op.author, op.request_key, op.body_sha256, op.body,
-                    op.prev_chain, op.chain, op.sig, withheld,
-                )
-            )  # fmt: skip
+            rows.append(_op_row(pos, self._ledger.oid(origin), op))
             taken.append(op)
         if not taken:
             return taken
@@ -164,6 +158,35 @@ class WriteSession(View):
         self._ledger.write()
         truncate(self._connection, upto, before_us)
         return self.floor()
+
+    def mend(self, op: Op) -> bool:
+        """Put an op, fetched elsewhere, in the place of a row that is broken, missing or bare.
+
+        False, and nothing is changed, if it is not the op that the log here speaks of. Raises
+        ChainFault if it does not match its own hashes. Signatures are the caller's part.
+        """
+        if not fits(self, op):
+            return False
+        numbers = self._ledger.now
+        oid = self._ledger.oid(op.origin)
+        pos = self._value("SELECT pos FROM op WHERE oid = ? AND seq = ?", oid, op.seq)
+        if pos is None:
+            pos = numbers.pos = numbers.pos + 1
+        self._connection.execute("DELETE FROM op WHERE oid = ? AND seq = ?", (oid, op.seq))
+        self._connection.execute(_PUT_OP, _op_row(int(pos), oid, op))
+        self._folding.fold((op,), numbers.pos, None)
+        return True
+
+    def repair(self) -> list[str]:
+        """Make again from the log what does not match it; a line about each kind. See repair."""
+        self.finish()
+        repair = Repair(self._connection, View(self._connection))
+        lines = repair.run()
+        self.forget()
+        if repair.renewed_memories or self._index.problem():
+            self._index.rebuild()
+            lines.append("the full-text index was made again")
+        return lines
 
     # -- answers, members and named values -------------------------------------------------
 
@@ -336,3 +359,13 @@ class WriteSession(View):
         self._ledger.forget()
         self._shelf.forget()
         self._origins.clear()
+
+
+def _op_row(pos: int, oid: int, op: Op) -> tuple[Any, ...]:
+    """An op as bindings of _PUT_OP. An edit without a body is taken to be withheld until a purge
+    of its record is seen."""
+    withheld = int(op.body is None and op.kind != Kind.PURGE)
+    return (
+        pos, oid, op.seq, op.lamport, op.wall_us, op.epoch, op.kind, op.record_id, op.author,
+        op.request_key, op.body_sha256, op.body, op.prev_chain, op.chain, op.sig, withheld,
+    )  # fmt: skip

@@ -181,7 +181,7 @@ class Shelf:
         if gone:
             many("DELETE FROM memory WHERE rid = ?", gone)
         if new:
-            many(_PUT_MEMORY, new)
+            many(PUT_MEMORY, new)
         if renewed:
             many(_RENEW_MEMORY, renewed)
         if tags:
@@ -240,7 +240,7 @@ _RENEW_RECORD: Final = (
     " WHERE rid = ?1"
 )
 _HAD: Final = "SELECT rid, title, content, tags, life = 'live' FROM memory"
-_PUT_MEMORY: Final = (
+PUT_MEMORY: Final = (
     f"INSERT INTO memory({', '.join(MEMORY_COLUMNS)}) VALUES({_numbered(MEMORY_COLUMNS)})"
 )
 _RENEW_MEMORY: Final = (

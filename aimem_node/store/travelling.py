@@ -27,7 +27,7 @@ def encoded_ops(
     """See View.encoded_ops."""
     rows = connection.execute(
         "SELECT seq, lamport, wall_us, epoch, kind, record_id, author, request_key, withheld,"
-        " body, CAST(body_sha256 || prev_chain || chain AS BLOB), sig"
+        " body, body_sha256, prev_chain, chain, sig"
         " FROM origin CROSS JOIN op USING(oid)"
         " WHERE node_id = ? AND incarnation = ? AND floor < ?3 AND seq BETWEEN ?3 AND ?4"
         " ORDER BY seq",
@@ -38,10 +38,10 @@ def encoded_ops(
     for seq, lamport, wall_us, epoch, kind, record_id, author, key, withheld, *parts in rows:
         if withheld:
             break
-        body, hashes, sig = parts
+        body, body_sha256, prev_chain, chain, sig = parts
         header = header_bytes(origin, seq, lamport, wall_us, epoch, kind, record_id, author, key)
         said = (_ABSENT,) if body is None else (_PRESENT, _U32.pack(len(body)), body)
-        one = b"".join((header, *said, hashes, _U16.pack(len(sig)), sig))
+        one = b"".join((header, *said, body_sha256, prev_chain, chain, _U16.pack(len(sig)), sig))
         room -= len(one)
         if room < 0 and encoded:
             break

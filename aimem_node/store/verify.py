@@ -17,7 +17,7 @@ from aimem_sync.display import display
 from aimem_sync.faults import PeerFault
 from aimem_sync.log import Head, admit
 from aimem_sync.merge import apply
-from aimem_sync.op import Origin
+from aimem_sync.op import Dot, Kind, Op, Origin
 from aimem_sync.state import RecordState
 
 OPS_PER_PAGE: Final = 500
@@ -35,6 +35,10 @@ class Verified:
     digest: str = ""
     "Root of the digest, in hex: equal on nodes that have seen the same ops."
     problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    "What could not be checked, and why that is no problem."
+    broken: list[Dot] = field(default_factory=list)
+    "Ops that are missing or do not match their hashes, PROBLEMS_MAX at most: to be had elsewhere."
 
 
 def verify(view: View, *, deep: bool) -> Verified:
@@ -53,28 +57,48 @@ def verify(view: View, *, deep: bool) -> Verified:
 def _problems(view: View, found: Verified, *, deep: bool) -> Iterator[str]:
     yield from view.page_problems(PROBLEMS_MAX)
     for origin, have in view.have():
-        yield from _chain(view, found, origin, have)
+        yield from chain_problems(view, found, origin, have)
+    for origin, floor in view.floor():
+        found.notes.append(f"the log of {origin} holds no bodies up to {floor}, for their age")
+    if withheld := view.withheld_ops():
+        found.notes.append(f"{withheld} ops came without their bodies; they may still come")
     yield from _records(view, found)
     if deep:
-        yield from _folded(view)
+        yield from _folded(view, found)
 
 
-def _chain(view: View, found: Verified, origin: Origin, have: int) -> Iterator[str]:
-    head = Head()
+def chain_problems(view: View, found: Verified, origin: Origin, have: int) -> Iterator[str]:
+    """One log, op by op. Behind a broken op it goes on with what the next one says of the past."""
+    head, last_is_broken = Head(), False
     while head.seq < have:
         page = view.ops_of_origin(origin, head.seq, OPS_PER_PAGE)
         if not page:
             yield f"the log of {origin} ends at {head.seq} and should reach {have}"
+            _note_broken(found, origin, head.seq + 1, have)
             return
         for placed in page:
+            op = placed.op
+            if op.seq > head.seq + 1:
+                yield f"the log of {origin} lacks {head.seq + 1} to {op.seq - 1}"
+                _note_broken(found, origin, head.seq + 1, op.seq - 1)
+                last_is_broken = True
+            if last_is_broken:
+                head = Head(op.seq - 1, op.prev_chain)
             try:
-                head = admit(head, placed.op)
+                head = admit(head, op)
+                last_is_broken = False
             except PeerFault as fault:
-                yield f"the log of {origin} is broken at {placed.op.seq}: {fault}"
-                return
+                yield f"the log of {origin} is broken at {op.seq}: {fault}"
+                _note_broken(found, origin, op.seq, op.seq)
+                head, last_is_broken = Head(op.seq, op.chain), True
         found.ops += len(page)
     if head != view.head(origin):
         yield f"the log of {origin} ends in another op than the one noted"
+
+
+def _note_broken(found: Verified, origin: Origin, first: int, last: int) -> None:
+    room = PROBLEMS_MAX - len(found.broken)
+    found.broken += [Dot(origin, seq) for seq in range(first, min(last + 1, first + room))]
 
 
 def _records(view: View, found: Verified) -> Iterator[str]:
@@ -104,17 +128,35 @@ def _records(view: View, found: Verified) -> Iterator[str]:
         yield f"bucket {bucket} of the digest is not the sum of its records"
 
 
-def _folded(view: View) -> Iterator[str]:
+def _folded(view: View, found: Verified) -> Iterator[str]:
     """The whole log, folded from nothing, against the records."""
     states: dict[str, RecordState] = {}
+    floor = view.floor()
+    bare: dict[str, Op] = {}
+    gone: set[str] = set()
     pos = 0
     while page := view.ops_after(pos, OPS_PER_PAGE):
         pos = page[-1].pos
         for placed in page:
             op = placed.op
             states[op.record_id] = apply(states.get(op.record_id), op)
+            if op.body is None and op.kind != Kind.PURGE:
+                if floor.covers(op.dot):
+                    gone.add(op.record_id)
+                else:
+                    bare.setdefault(op.record_id, op)
+    # A purge is in the log itself, so whether a record is banned is known without any body.
+    bare = {record_id: op for record_id, op in bare.items() if not states[record_id].purged}
+    gone = {record_id for record_id in gone if not states[record_id].purged}
+    gone |= bare.keys() & view.withheld_from(list(bare))
+    if gone:
+        found.notes.append(f"{len(gone)} records were not compared: bodies of their ops are gone")
     for record_id, state in states.items():
-        if record_hash(state) != record_hash(view.state(record_id)):
+        if record_id in gone:
+            continue
+        if record_id in bare:
+            yield f"the body of {bare[record_id].dot} is missing, and nobody has erased it"
+        elif record_hash(state) != record_hash(view.state(record_id)):
             yield f"record {record_id} is not what the log folds to"
     after = ""
     while rows := view.records_after(after, RECORDS_PER_PAGE):

@@ -331,6 +331,10 @@ class View:
         )
         return Cursor({Origin(node_id, inc): floor for node_id, inc, floor in rows})
 
+    def withheld(self) -> bool:
+        """Whether any op came without a body that others may have."""
+        return self._value("SELECT 1 FROM op WHERE withheld = 1 LIMIT 1") is not None
+
     def head(self, origin: Origin) -> Head:
         """Where that log ends here."""
         row = self._connection.execute(
@@ -350,6 +354,19 @@ class View:
         for bucket, total in self._connection.execute("SELECT b, sum FROM bucket"):
             sums[bucket] = total
         return Digest(tuple(sums))
+
+    def withheld_ops(self) -> int:
+        """How many ops came without their bodies although nobody is known to have erased them."""
+        return int(self._value("SELECT count(*) FROM op WHERE withheld = 1"))
+
+    def withheld_from(self, record_ids: Sequence[str]) -> set[str]:
+        """Of these records, those of which a body was withheld."""
+        rows = self._connection.execute(
+            "SELECT DISTINCT record_id FROM json_each(?) j"
+            " CROSS JOIN op ON op.record_id = j.value AND op.withheld = 1",
+            (json.dumps(list(record_ids)),),
+        )
+        return {str(record_id) for (record_id,) in rows}
 
     # -- the rest --------------------------------------------------------------------------
 

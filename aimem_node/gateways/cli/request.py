@@ -25,7 +25,8 @@ def quote(text: str) -> str:
 
 def nested(operation: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
     """The request as a JSON object, with options where the contract has them."""
-    options = {field["name"] for field in operation["fields"] if field.get("in_options")}
+    own = {field["name"] for field in operation["fields"] if not field.get("in_options")}
+    options = {field["name"] for field in operation["fields"] if field.get("in_options")} - own
     request: dict[str, Any] = {}
     for name, value in values.items():
         if name in options:

@@ -178,6 +178,8 @@ class Story:
             theirs = agreement.heads_of(await first.call("NodeStatus", NodeStatusRequest()))
             own = agreement.heads_of(await other.call("NodeStatus", NodeStatusRequest()))
             lacked = agreement.lacking_ops(own, theirs)
+            if not lacked:
+                return 0
             with self._screen.bar(f"{name} catches up", lacked) as moved:
                 while left := agreement.lacking_ops(own, theirs):
                     moved(lacked - left)

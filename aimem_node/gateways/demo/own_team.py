@@ -67,20 +67,20 @@ class OwnTeam:
         async with self.client(name) as client:
             return await client.call(operation, request)
 
-    async def start(self, name: str) -> None:
-        """Start a node, for the first time or again."""
+    async def start(self, name: str, **more: str) -> None:
+        """Start a node, for the first time or again, with these settings besides."""
         if name not in self.nodes:
             self.nodes[name] = OwnNode(f"{self._prefix}{name}-", self._parent)
             self.ports[name] = free_port()
         settings = {"peer": f"{HOST}:{self.ports[name]}", "name": name}
         if name in self.addresses:
             settings["advertise"] = self.addresses[name]
-        self.nodes[name].spawn(**settings)
+        self.nodes[name].spawn(**settings, **more)
         await self.nodes[name].answering()
 
     async def found(self, names: str) -> None:
         """Start these nodes and make one cluster of them, all voters."""
-        first, *rest = names
+        first, rest = names[0], names[1:]
         await self.start(first)
         for name in rest:
             await self.start(name)
