@@ -19,7 +19,7 @@ FIRST_SEED ?= 1
 # `make chaos-kill`, `make run`, `make cluster`, `make bench` and `make mutants` pass these on as they are.
 ARGS ?=
 
-.PHONY: help setup run demo cluster cluster-demo test check sim sim-release mutants properties bench docs contract chaos-kill clean
+.PHONY: help setup run demo cluster cluster-demo test check sim sim-release mutants properties bench docs contract chaos-kill chaos-heal clean
 
 help: ## List the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -95,6 +95,9 @@ contract: $(READY) ## Make values, descriptors, surface and pages from proto/ ag
 
 chaos-kill: $(READY) ## Kill a real node again and again under 1,000 stores; nothing may be lost or doubled
 	$(BIN)/python -m chaos.kill $(ARGS)
+
+chaos-heal: $(READY) ## Cut a node off with dropped packets and time how it heals (ARGS="--rounds 10 --seconds 20")
+	$(BIN)/python -m chaos.heal $(ARGS)
 
 clean: ## Remove the environment and everything made while working
 	rm -rf $(VENV) build dist ./*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .bench

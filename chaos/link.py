@@ -2,7 +2,10 @@
 
 The kernels we test on have no netem, so what a bad network does is done here, between two ends
 that know nothing of it. A held link is the worst of them: bytes are accepted and go nowhere, as
-behind a firewall that drops packets, and no end is told.
+behind a firewall that drops packets, and no end is told. A connection that was held is dead for
+good, also after the heal: TCP would wake it by a retransmission, but after twenty seconds of
+silence the next of those can be as far away again. So whoever waits for it, instead of noticing and
+dialing anew, is seen.
 """
 
 import asyncio
@@ -33,8 +36,9 @@ class Link:
         self._server: asyncio.Server | None = None
         self._open: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._healed = asyncio.Event()
-        self._healed.set()
+        self._one_way = False
+        self._dead: set[asyncio.Task[None]] = set()
+        "Connections over which nothing passes any more, or (one way) nothing forth."
 
     async def start(self, port: int = 0) -> int:
         """Listen; the port it got."""
@@ -45,7 +49,8 @@ class Link:
     def hold(self, *, one_way: bool = False) -> None:
         """Drop every packet from now on: nobody is told, nothing arrives."""
         self.faults.held, self.faults.one_way = True, one_way
-        self._healed.clear()
+        self._one_way = one_way
+        self._dead |= self._tasks
 
     def cut(self) -> None:
         """Reset every connection and refuse the bytes of new ones."""
@@ -54,10 +59,8 @@ class Link:
             writer.transport.abort()
 
     def heal(self) -> None:
-        """A good link again. What was held in a connection goes on where it stopped, as TCP does
-        when packets get through once more."""
+        """A good link again, for connections that are made from now on."""
         self.faults = Faults()
-        self._healed.set()
 
     async def stop(self) -> None:
         """Close everything."""
@@ -74,13 +77,15 @@ class Link:
         assert task is not None
         self._tasks.add(task)
         self._open.add(writer)
+        if self.faults.held:
+            self._dead.add(task)
         onward: asyncio.StreamWriter | None = None
         try:
-            await self._healed.wait()
             far_reader, onward = await asyncio.open_connection(*self._to)
             self._open.add(onward)
             await asyncio.gather(
-                self._pass(reader, onward, forth=True), self._pass(far_reader, writer, forth=False)
+                self._pass(reader, onward, task, forth=True),
+                self._pass(far_reader, writer, task, forth=False),
             )
         except (OSError, asyncio.CancelledError):
             pass
@@ -90,15 +95,21 @@ class Link:
                     self._open.discard(one)
                     one.transport.abort()
             self._tasks.discard(task)
+            self._dead.discard(task)
 
     async def _pass(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, forth: bool
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        connection: "asyncio.Task[None]",
+        *,
+        forth: bool,
     ) -> None:
         while chunk := await reader.read(CHUNK_BYTES):
             if self.faults.delay_s:
                 await asyncio.sleep(self.faults.delay_s)
-            if self.faults.held and (forth or not self.faults.one_way):
-                await self._healed.wait()
+            if connection in self._dead and (forth or not self._one_way):
+                continue  # taken, and gone
             writer.write(chunk)
             await writer.drain()
         with contextlib.suppress(OSError, RuntimeError):

@@ -5,7 +5,9 @@ through a link of its own, so that any pair can be parted, in one direction or b
 """
 
 import asyncio
+import contextlib
 import os
+import secrets
 import socket
 import threading
 from collections.abc import Callable
@@ -29,12 +31,17 @@ from aimem_sync.members import Config, Member, Role, encode_config
 from chaos.link import Link
 
 WAIT_S = 30.0
+PORTS_FROM, PORTS_UPTO = 20_000, 32_000
+"""Below the range from which systems give ports to outgoing connections."""
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of this machine that nobody has now, and that no outgoing connection will be given."""
+    while True:
+        port = PORTS_FROM + secrets.randbelow(PORTS_UPTO - PORTS_FROM)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class ShiftedClock(SystemClock):

@@ -54,6 +54,7 @@ _OPTIONS: Final = (
     # And this end notices one that vanished without a word.
     ("grpc.keepalive_time_ms", 1_000),
     ("grpc.keepalive_timeout_ms", 2_000),
+    ("grpc.http2.ping_timeout_ms", 2_000),
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.server_handshake_timeout_ms", 5_000),
 )

@@ -94,7 +94,7 @@ class Folding:
             held = is_there and state is not None and not state.purged
             state = apply(state, op)
             was_shown = was_shown or (held and state.purged)
-            if not is_there and not _is_nothing(state):
+            if not is_there and not is_nothing(state):
                 is_there = True
                 if op is not told[0]:
                     self._late[record_id] = op
@@ -169,6 +169,6 @@ def _begun(op: Op) -> Renewal | None:
     )
 
 
-def _is_nothing(state: RecordState) -> bool:
+def is_nothing(state: RecordState) -> bool:
     """Whether the state says nothing that a later op would have to know."""
     return state.is_blank and not (state.overwritten or state.untagged or state.type)

@@ -12,11 +12,11 @@ from typing import Any, Final
 
 import apsw
 
-from aimem_node.store.folding import first_of
+from aimem_node.store.folding import first_of, is_nothing
 from aimem_node.store.projection import link_of, memory_of
 from aimem_node.store.rows import memory_columns
 from aimem_node.store.shelf import PUT_LINK, PUT_MEMORY, link_columns
-from aimem_node.store.verify import Verified, chain_problems
+from aimem_node.store.verify import Verified, chain_problems, readable, shown_row
 from aimem_node.store.view import View
 from aimem_sync.digest import Digest, bucket_of, record_hash
 from aimem_sync.display import display
@@ -74,8 +74,7 @@ class Repair:
             born_lamport, born_id = first_of(self._connection, record_id)
             columns = (state.type, born_lamport, born_id, record_hash(state))
             if state is not stored:
-                is_blank = state.is_blank and row is None
-                if is_blank:
+                if is_nothing(state) and row is None:
                     continue
                 folded += 1
             elif row is not None and row[1:] != columns:
@@ -141,13 +140,15 @@ class Repair:
         """Memories, tags and links against their records."""
         memories = links = 0
         after = ""
-        while page := self._view.records_after(after, RECORDS_PER_PAGE):
-            after = page[-1].state.record_id
-            for kept in page:
+        while page := readable(self._view, after, RECORDS_PER_PAGE):
+            after = page[-1][0]
+            for name, kept in page:
+                if kept is None:
+                    continue
                 shown = display(kept.state)
                 row = memory_of(shown, kept.rid, kept.born_lamport, kept.born_id)
-                name, tags = kept.state.record_id, () if row is None else row.tags
-                if row != self._memory(name) or tags != self._view.tag_rows(kept.rid):
+                tags = () if row is None else row.tags
+                if row != shown_row(self._view, name) or tags != self._view.tag_rows(kept.rid):
                     memories += 1
                     where = (kept.rid, name)
                     self._connection.execute("DELETE FROM memory_tag WHERE rid = ?", (kept.rid,))
@@ -169,12 +170,6 @@ class Repair:
         self.renewed_memories += memories
         self._say(memories, "memories were shown again as their records say")
         self._say(links, "links were shown again as their records say")
-
-    def _memory(self, record_id: str) -> Any:
-        try:
-            return self._view.memory(record_id)
-        except ValueError:  # its tags or its metadata are no JSON any more
-            return False
 
     def _sums(self) -> None:
         """The digest against the records."""

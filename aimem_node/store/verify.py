@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from aimem_node.store.projection import link_of, memory_of
-from aimem_node.store.view import View
+from aimem_node.store.rows import KeptRecord, MemoryRow
+from aimem_node.store.view import View, kept_record
 from aimem_sync.digest import Digest, bucket_of, record_hash
 from aimem_sync.display import display
 from aimem_sync.faults import PeerFault
@@ -105,18 +106,20 @@ def _records(view: View, found: Verified) -> Iterator[str]:
     """The records against their hashes, the digest and the rows made from them."""
     digest = Digest()
     after = ""
-    while page := view.records_after(after, RECORDS_PER_PAGE):
-        after = page[-1].state.record_id
+    while page := readable(view, after, RECORDS_PER_PAGE):
+        after = page[-1][0]
         found.records += len(page)
-        for kept in page:
+        for name, kept in page:
+            if kept is None:
+                yield f"record {name} cannot be read"
+                continue
             state = kept.state
-            name = state.record_id
             if record_hash(state) != kept.hash:
                 yield f"record {name} does not match its hash"
             digest = digest.add(bucket_of(name), kept.hash)
             shown = display(state)
             row = memory_of(shown, kept.rid, kept.born_lamport, kept.born_id)
-            if row != view.memory(name):
+            if row != shown_row(view, name):
                 yield f"the row of memory {name} is not what its record says"
             if view.tag_rows(kept.rid) != (() if row is None else row.tags):
                 yield f"the tags of memory {name} are not what its record says"
@@ -156,11 +159,38 @@ def _folded(view: View, found: Verified) -> Iterator[str]:
             continue
         if record_id in bare:
             yield f"the body of {bare[record_id].dot} is missing, and nobody has erased it"
-        elif record_hash(state) != record_hash(view.state(record_id)):
+        elif _hash_of(view, record_id) != record_hash(state):
             yield f"record {record_id} is not what the log folds to"
     after = ""
-    while rows := view.records_after(after, RECORDS_PER_PAGE):
-        after = rows[-1].state.record_id
-        for kept in rows:
-            if kept.state.record_id not in states:
-                yield f"record {kept.state.record_id} is in no op of the log"
+    while rows := view.record_rows(after, RECORDS_PER_PAGE):
+        after = rows[-1][0]
+        for name, *_ in rows:
+            if name not in states:
+                yield f"record {name} is in no op of the log"
+
+
+def readable(view: View, after: str, limit: int) -> list[tuple[str, KeptRecord | None]]:
+    """The next records by name; None stands for a row that cannot be read."""
+    return [(row[0], _read(row)) for row in view.record_rows(after, limit)]
+
+
+def _read(row: tuple[Any, ...]) -> KeptRecord | None:
+    try:
+        return kept_record(row)
+    except (ValueError, LookupError, TypeError, PeerFault):
+        return None
+
+
+def _hash_of(view: View, record_id: str) -> bytes | None:
+    try:
+        return record_hash(view.state(record_id))
+    except (ValueError, LookupError, TypeError, PeerFault):
+        return None
+
+
+def shown_row(view: View, record_id: str) -> MemoryRow | str | None:
+    """The row of a memory, or why it cannot be read."""
+    try:
+        return view.memory(record_id)
+    except ValueError as cause:  # its tags or its metadata are no JSON any more
+        return str(cause)

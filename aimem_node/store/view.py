@@ -67,15 +67,15 @@ class View:
 
     def records_after(self, record_id: str, limit: int) -> list[KeptRecord]:
         """The next records of all types in the order of their ids; "" begins."""
-        rows = self._connection.execute(
-            "SELECT rid, record_id, state, hash, born_lamport, born_id FROM record"
+        return [kept_record(row) for row in self.record_rows(record_id, limit)]
+
+    def record_rows(self, record_id: str, limit: int) -> list[tuple[Any, ...]]:
+        """The same as they stand in the file, read or not: see kept_record."""
+        return self._connection.execute(
+            "SELECT record_id, state, rid, hash, born_lamport, born_id FROM record"
             " WHERE record_id > ? ORDER BY record_id LIMIT ?",
             (record_id, limit),
-        )
-        return [
-            KeptRecord(rid, decode_state(name, encoded), *rest)
-            for rid, name, encoded, *rest in rows
-        ]
+        ).fetchall()
 
     def page_problems(self, limit: int) -> list[str]:
         """What SQLite finds wrong with the pages of the file, at most `limit` sentences."""
@@ -475,6 +475,12 @@ class View:
 
     def _value(self, sql: str, *values: Any) -> Any:
         return self._connection.execute(sql, values).get
+
+
+def kept_record(row: tuple[Any, ...]) -> KeptRecord:
+    """The record of a row. One that is damaged raises what decode_state raises."""
+    record_id, encoded, rid, *rest = row
+    return KeptRecord(rid, decode_state(record_id, encoded), *rest)
 
 
 def all_memories(

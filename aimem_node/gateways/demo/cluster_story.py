@@ -308,6 +308,8 @@ class Story:
         screen.step("Gone", (f"{said}; {took_s:.0f} s in all", Tone.PLAIN))
         for one in broken:
             screen.line(("✗ ", Tone.BAD), one)
+        if self.promises.more:
+            screen.line(("✗ ", Tone.BAD), f"and {self.promises.more} more")
         if not broken:
             screen.line("three of your own, to play with:  ", ("make cluster", Tone.STRONG))
             screen.line("a second machine of yours:        ", ("aimem-node invite", Tone.STRONG))

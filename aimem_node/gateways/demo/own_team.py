@@ -6,6 +6,7 @@ line from `invite` taken to `join`. All of it is gone afterwards.
 
 import asyncio
 import contextlib
+import secrets
 import socket
 import time
 from pathlib import Path
@@ -26,13 +27,17 @@ from aimem_node.gateways.demo.own_node import NodeError, OwnNode
 JOIN_SECONDS_MAX = 120.0
 POLL_SECONDS = 0.05
 HOST = "127.0.0.1"
+PORTS_FROM, PORTS_UPTO = 20_000, 32_000
+"""Below the range from which systems give ports to outgoing connections."""
 
 
 def free_port() -> int:
-    """A port of this machine that nobody has now."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    """A port of this machine that nobody has now, and that no outgoing connection will be given."""
+    while True:
+        port = PORTS_FROM + secrets.randbelow(PORTS_UPTO - PORTS_FROM)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((HOST, port))
+            return port
 
 
 class OwnTeam:

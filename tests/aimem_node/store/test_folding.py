@@ -84,8 +84,8 @@ def test_a_run_with_a_gap_leaves_nothing_of_itself_behind(fresh_store) -> None:
     ops = history(1, 60)
     store, same = fresh_store("gap"), fresh_store("same")
     missing = next(op for op in ops if op.seq == 5)
+    cut = [op for op in ops if op is not missing]
     with pytest.raises(Gap):
-        cut = [op for op in ops if op is not missing]
         store.writer.submit(lambda session: session.take_run(cut)).result(30)
     for one in (store, same):
         one.writer.submit(lambda session: session.take_run(ops)).result(30)

@@ -1,9 +1,12 @@
 """Old files come forward with their rows, after a backup; newer ones are left to newer versions."""
 
+from pathlib import Path
+
 import apsw
 import pytest
 
 from aimem_node.contract.errors import Code, Failure
+from aimem_node.store.answers import dot_of
 from aimem_node.store.database import open_database
 from aimem_node.store.schema import (
     MIGRATIONS,
@@ -12,6 +15,9 @@ from aimem_node.store.schema import (
     migrate,
     schema_of,
 )
+from aimem_node.store.store import Store
+from aimem_sync.dot import Dot
+from tests.aimem_node.store.scribes import history, whole
 
 
 def with_one_more(apply) -> tuple[Migration, ...]:
@@ -72,3 +78,52 @@ def test_no_step_is_taken_twice() -> None:
     migrate(connection, 0)
     migrate(connection, SCHEMA)
     assert schema_of(connection) == SCHEMA
+
+
+def of_schema_1(source: Path, data_dir: Path) -> None:
+    """Write the rows of a store of today into a file as the first version made it."""
+    data_dir.mkdir()
+    connection = open_database(data_dir, MIGRATIONS[:1])
+    connection.execute("ATTACH ? AS new", (str(source),))
+    connection.execute("DELETE FROM meta")
+    for table in ("origin", "op", "idem", "idem_record", "record", "bucket", "memory",
+                  "memory_tag", "link", "meta"):  # fmt: skip
+        names = connection.execute("SELECT name FROM pragma_table_info(?)", (table,))
+        columns = ", ".join(name for (name,) in names)
+        connection.execute(f"INSERT INTO main.{table}({columns}) SELECT {columns} FROM new.{table}")
+    connection.execute("UPDATE meta SET v = ? WHERE k = 'schema'", (b"1",))
+    connection.execute("INSERT INTO memory_fts(memory_fts) VALUES('rebuild')")
+    connection.close()
+
+
+def test_a_store_of_the_first_schema_comes_forward_with_all_that_the_second_adds(
+    bench, pen, tmp_path
+) -> None:
+    ops = history(11, 150, withheld=0.0)
+    bench.do(lambda session: session.take_run(ops))
+
+    def with_answers(session):
+        bench.pen.write(session, pen.memory("mine"), "k-mine")
+        bench.pen.write(session, pen.memory("mine2"), "k-mine")
+        session.put_idem("user:ann", "k-mine", b"h" * 32, b"answer", 7, ["mine", "mine2"])
+        session.put_idem("user:ann", "k-nothing", b"h" * 32, b"none", 8, [])
+
+    bench.do(with_answers)
+    last = bench.see(lambda view: view.head(bench.pen.origin)).seq
+    expected = bench.see(whole)
+    bench.store.close()
+    of_schema_1(bench.data_dir / "aimem.db", tmp_path / "old")
+    store = Store.open(tmp_path / "old", lambda _: None, readers=1)
+    assert store.verify(deep=True).problems == []
+    now = store.readers.submit(whole).result(30)
+    for tables in (expected, now):
+        tables["meta"] = [row for row in tables["meta"] if row["k"] != "unscrubbed"]
+    assert now == expected
+    assert any(row["written_id"] != row["write_id"] for row in now["memory"])
+    assert all(row["written_id"] for row in now["memory"])
+    read = store.readers.submit(lambda view: view.answers_of(bench.pen.origin, 1, last))
+    (beside,) = read.result(30)
+    assert dot_of(beside) == Dot(bench.pen.origin, last)
+    backups = list((tmp_path / "old" / "backups").iterdir())
+    assert [path.name for path in backups] == ["before-schema-2.db"]
+    store.close()

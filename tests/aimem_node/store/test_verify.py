@@ -33,6 +33,11 @@ def test_a_sound_store_has_no_problems(full) -> None:
         ("UPDATE memory SET title = 'other' WHERE record_id = 'm2'", "row of memory m2"),
         ("UPDATE memory SET title = 'other' WHERE record_id = 'm1'", "full-text index"),
         ("DELETE FROM memory_tag", "tags of memory m1"),
+        ("UPDATE memory SET written_id = '' WHERE record_id = 'm1'", "row of memory m1"),
+        ("UPDATE memory SET tags = '[' WHERE record_id = 'm1'", "row of memory m1"),
+        ("UPDATE record SET state = x'7b' WHERE record_id = 'm1'", "record m1 cannot be read"),
+        ("UPDATE op SET body = NULL WHERE pos = 1", "is missing, and nobody has erased it"),
+        ("DELETE FROM op WHERE pos = 2", "lacks 2 to 2"),
         ("UPDATE link SET target_id = 'm9'", "row of link l1 is not"),
         ("UPDATE link SET record_id = 'l9'", "row of link l9 stands for no record"),
         ("DELETE FROM op WHERE pos = 5; DELETE FROM origin WHERE oid = 2", "the log folds to"),
@@ -62,3 +67,15 @@ def test_the_list_of_problems_ends(bench, pen) -> None:
     bench.put(*(pen.memory(f"m{at}") for at in range(300)))
     bench.do(lambda s: s._connection.execute("UPDATE record SET hash = zeroblob(32)"))
     assert len(bench.store.verify().problems) == 101
+
+
+def test_every_broken_op_is_named_and_no_sound_one(full) -> None:
+    full.do(
+        lambda s: s._connection.execute(
+            "UPDATE op SET wall_us = 1 WHERE pos = 1; UPDATE op SET chain = zeroblob(32)"
+            " WHERE pos = 3; DELETE FROM op WHERE pos = 4"
+        )
+    )
+    found = full.store.verify()
+    assert [dot.seq for dot in found.broken] == [1, 3, 4]
+    assert {dot.origin for dot in found.broken} == {full.pen.origin}

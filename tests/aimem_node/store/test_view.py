@@ -5,6 +5,7 @@ import pytest
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.store.listing import Filter
 from aimem_node.store.view import all_memories
+from aimem_sync.cursor import Cursor
 from aimem_sync.digest import Digest, bucket_of, record_hash
 from aimem_sync.op import Dot
 
@@ -208,3 +209,30 @@ def test_an_export_reads_everything_in_one_order(bench, pen, now_us) -> None:
     keys = [(row.created_us, row.lamport, row.record_id) for row in rows]
     assert len(keys) == 10
     assert keys == sorted(keys)
+
+
+def test_logs_floors_and_members_are_read_in_one_moment(bench, pen) -> None:
+    assert bench.see(lambda v: (v.heads(), v.floor(), v.configs())) == ({}, Cursor(), [])
+    bench.put(pen.memory("m1"))
+    bench.put(pen.memory("m2"), pen=pen("b", "user:bob"))
+    heads = bench.see(lambda view: view.heads())
+    assert heads == {
+        origin: bench.see(lambda view, o=origin: view.head(o))
+        for origin in (bench.pen.origin, pen("b").origin)
+    }
+    bench.do(lambda s: [s.put_config(2, b"two", b"p2"), s.put_config(1, b"one", b"")])
+    assert bench.see(lambda view: view.configs()) == [(1, b"one", b""), (2, b"two", b"p2")]
+    bench.do(lambda s: s.put_config(2, b"other", b"q"))
+    assert bench.see(lambda view: view.configs())[1] == (2, b"other", b"q")
+    bench.do(lambda s: s.reset_configs([(5, b"five", b"")]))
+    assert bench.see(lambda view: view.configs()) == [(5, b"five", b"")]
+
+
+def test_a_memory_names_the_op_that_last_shows_in_it(bench, pen) -> None:
+    bench.put(pen.memory("m1"))
+    bench.put(pen.edit("m1", priority=7))
+    bob = pen("b", "user:bob")
+    bench.put(pen.edit("m1", tier="long"), pen=bob)
+    row = bench.see(lambda view: view.memory("m1"))
+    assert row.write_id == f"{bench.pen.origin}:1"
+    assert row.written_id == f"{bob.origin}:1"
