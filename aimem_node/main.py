@@ -22,7 +22,7 @@ from aimem_node.clocks import Chance, Clock, SystemChance, SystemClock
 from aimem_node.config import Settings, load
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.contract.operations import Operation
-from aimem_node.contract.values import BackupResponse, GcRequest, VerifyResponse
+from aimem_node.contract.values import BackupResponse, GcRequest
 from aimem_node.followers import expiry
 from aimem_node.followers.tally import Tally
 from aimem_node.metrics import Metrics
@@ -115,6 +115,7 @@ class Core:
         plane = Plane(store, identity, clock, votes, begin, retain_days=settings.retain_days)
         replica.plane = plane
         replica.copies = copies.strictest(plane)
+        plane.outbox.grants = copies.grants()
         cluster = Cluster(
             replica, plane, votes, chance, name=name, retain=retain,
             ready_lag_ops=settings.ready_lag_ops, snapshot_lag_ops=settings.snapshot_lag_ops,
@@ -154,6 +155,7 @@ class Core:
             loop.create_task(tally.run()),
             loop.create_task(expiry.run(core._collect)),
             loop.create_task(cluster.promote_learners()),
+            loop.create_task(plane.bodies.run()),
         ]
         for task in core.tasks:
             task.add_done_callback(_ended)
@@ -186,11 +188,7 @@ class Core:
             return BackupResponse(
                 path=str(done.path), sha256=done.sha256, bytes=done.bytes, removed=done.removed
             )
-        found = self.store.verify(deep=request.deep)
-        return VerifyResponse(
-            ok=not found.problems, ops=found.ops, records=found.records, digest=found.digest,
-            problems=tuple(found.problems),
-        )  # fmt: skip
+        raise AssertionError(f"{declared.name} is not answered here")
 
     async def stop(self) -> None:
         """Flush the recalls, close the store."""

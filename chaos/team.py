@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import os
 import secrets
+import shutil
 import socket
 import threading
 from collections.abc import Callable
@@ -15,16 +16,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import grpc
+import grpc.aio
+
 from aimem_node.clocks import SystemChance, SystemClock
 from aimem_node.config import load
 from aimem_node.contract import codec
 from aimem_node.contract.calls import Channel, Credentials
 from aimem_node.contract.operations import OPERATIONS
-from aimem_node.main import Node
+from aimem_node.main import Core, Node
 from aimem_node.replica.certs import der_of
 from aimem_node.replica.identity import Identity
+from aimem_node.replica.plane import Plane
 from aimem_node.replica.replica import META_NODE_ID
 from aimem_node.replica.standing import META_CLUSTER_ID, encode_proof
+from aimem_node.rpc.peer_asks import LEVEL_BUCKETS, DigestAsk, digest_ask_bytes
+from aimem_node.rpc.peer_dialer import claims, open_channel
+from aimem_node.rpc.peer_net import PeerNet
+from aimem_node.rpc.peer_server import SERVICE
 from aimem_node.store.session import WriteSession
 from aimem_node.store.store import Store
 from aimem_sync.members import Config, Member, Role, encode_config
@@ -67,6 +76,10 @@ class Team:
         self.clocks = {name: ShiftedClock() for name in self.names}
         self.nodes: dict[str, Node] = {}
         self.links: dict[tuple[str, str], Link] = {}
+        self.detour: Callable[[str, str], Link | None] = lambda one, other: self.links.get(
+            (one, other)
+        )
+        "Over which link a node dials another one; None: where the list of members says."
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -129,7 +142,7 @@ class Team:
 
         def dial(node_id: str, address: str) -> str:
             other = self._names_by_id.get(node_id)
-            link = self.links.get((name, other or ""))
+            link = self.detour(name, other or "")
             return address if link is None else f"127.0.0.1:{link.port}"
 
         node.dial = dial
@@ -139,6 +152,16 @@ class Team:
 
     def stop(self, name: str) -> None:
         self.run(self.nodes.pop(name).stop())
+
+    def crash(self, name: str) -> None:
+        """End a node with nothing flushed and nothing noted but what was on disk already."""
+        node = self.nodes.pop(name)
+        core = node.core
+        assert core is not None
+        lost: Any = core
+        lost.tally.flush = _nothing
+        lost.replica.fence.close = lambda: None
+        self.run(node.stop())
 
     def close(self) -> None:
         for name in list(self.nodes):
@@ -154,12 +177,14 @@ class Team:
     def run(self, coroutine: Any, timeout_s: float = 60) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout_s)
 
-    def call(self, name: str, operation: str, session: Any = None, **fields: Any) -> dict[str, Any]:
+    def call(
+        self, name: str, operation: str, session: Any = None, /, **fields: Any
+    ) -> dict[str, Any]:
         answer: dict[str, Any] = self.run(self.acall(name, operation, session, **fields))
         return answer
 
     async def acall(
-        self, name: str, operation: str, session: Any = None, **fields: Any
+        self, name: str, operation: str, session: Any = None, /, **fields: Any
     ) -> dict[str, Any]:
         me = Credentials(Channel.INPROCESS, uid=os.getuid(), surface="inprocess", session=session)
         request = codec.from_json(OPERATIONS[operation].request, fields)
@@ -208,6 +233,114 @@ class Team:
         assert core is not None
         self.until(lambda: len(core.plane.in_sync) >= count, f"{name} is in sync with {count}")
 
+    # ---- the members ---------------------------------------------------------------------------
+
+    def core(self, name: str) -> Core:
+        core = self.nodes[name].core
+        assert core is not None, f"{name} does not run"
+        return core
+
+    def plane(self, name: str) -> Plane:
+        return self.core(name).plane
+
+    def net(self, name: str) -> PeerNet:
+        """The connections of a node that has opened some."""
+        net: Any = self.plane(name).net
+        assert isinstance(net, PeerNet)
+        return net
+
+    def config(self, name: str) -> Config:
+        """The members, as this node knows them."""
+        return self.plane(name).config
+
+    def status(self, name: str, of: str = "") -> dict[str, Any]:
+        """How the cluster stands as `name` sees it, or how one member does."""
+        found = self.call(name, "ClusterStatus")
+        if not of:
+            return found
+        return dict(next(m for m in found["members"] if m["node_id"] == self.ids[of]))
+
+    def status_state(self, name: str, of: str) -> str:
+        """One word for a member, from the loop of the nodes, as `until` wants it."""
+        found = self.core(name).cluster.status(0)
+        return next(m.state for m in found.members if m.node_id == self.ids[of])
+
+    def refusal_of(self, name: str, by: str, identity: Identity | None = None) -> str:
+        """Why `by` does not answer when `name` calls it over a connection of its own; "" if it
+        does. `identity`: the key to show, if not the node's own."""
+        me = identity or self.plane(name).identity
+        here, there = self.config(by), self.ids[by]
+        member = here.member(there)
+        assert member is not None
+
+        async def ask() -> str:
+            channel = open_channel(f"127.0.0.1:{self.ports[by]}", me, member)
+            try:
+                call = channel.unary_unary(f"/{SERVICE}/Digest")
+                body = digest_ask_bytes(DigestAsk(LEVEL_BUCKETS))
+                await call(body, timeout=10, metadata=claims(here, me.node_id))
+            except grpc.aio.AioRpcError as error:
+                return error.details() or error.code().name
+            finally:
+                await channel.close()
+            return ""
+
+        return str(self.run(ask()))
+
+    def move(self, name: str) -> str:
+        """Give a node that is stopped another port from now on; its new address."""
+        assert name not in self.nodes
+        self.ports[name] = free_port()
+        return f"127.0.0.1:{self.ports[name]}"
+
+    def join(self, name: str, sponsor: str, /, **fields: Any) -> None:
+        """One line from the sponsor, taken to a node that runs alone; until it votes."""
+        self.begin_join(name, sponsor, **fields)
+        self.until_votes(name)
+
+    def begin_join(self, name: str, sponsor: str, /, **fields: Any) -> dict[str, Any]:
+        """The same, without waiting for more than the first steps."""
+        line = self.call(sponsor, "Invite", name=name)["line"]
+        return self.call(name, "Join", line=line, **fields)
+
+    def until_votes(self, name: str) -> None:
+        """Wait until a node and all who run beside it know it for a voter."""
+
+        def votes() -> bool:
+            said = self.core(name).cluster.joining.progress()
+            assert said.step != "failed", said.failure
+            return all(self.ids[name] in self.config(one).voters for one in self._beside(name))
+
+        self.until(votes, f"{name} votes")
+
+    def until_agreed(self, *names: str) -> Config:
+        """Wait until these nodes (all that run, if none is named) know one list of members."""
+        those = sorted(names or self.nodes)
+        self.until(lambda: len({self.config(n) for n in those}) == 1, f"{those} agree")
+        return self.config(those[0])
+
+    def _beside(self, name: str) -> list[str]:
+        cluster_id = self.config(name).cluster_id
+        return [one for one in self.nodes if self.config(one).cluster_id == cluster_id]
+
+    # ---- the files of a node that is stopped ---------------------------------------------------
+
+    def copy_disk(self, name: str, to: str, *, identity: bool = True) -> Path:
+        """A copy of what a node has on disk. `identity`: with what lies beside its key."""
+        assert name not in self.nodes, "a file is copied while nobody writes to it"
+        aside = self.root / to
+        shutil.copytree(self.dir(name), aside, ignore=shutil.ignore_patterns("*.part"))
+        if not identity:
+            shutil.rmtree(aside / "identity")
+        return aside
+
+    def put_back(self, name: str, copy: Path) -> None:
+        """Put a copy in the place of what a node has; what the copy lacks stays."""
+        assert name not in self.nodes
+        for kept in self.dir(name).glob("aimem.db*"):
+            kept.unlink()
+        shutil.copytree(copy, self.dir(name), dirs_exist_ok=True)
+
     # ---- breaking ------------------------------------------------------------------------------
 
     def part(self, *names: str) -> None:
@@ -227,3 +360,7 @@ class Team:
 
 def _own(node_id: bytes, session: WriteSession) -> None:
     session.put_meta(META_NODE_ID, node_id)
+
+
+async def _nothing() -> None:
+    """Instead of a flush."""

@@ -18,6 +18,7 @@ from aimem_node.contract.values import (
 )
 from aimem_node.operations.call import ReadCall, WriteCall
 from aimem_node.operations.registry import operation
+from aimem_node.replica.granting import Grants
 from aimem_node.store.session import WriteSession
 from aimem_node.store.view import View
 from aimem_sync.canon import Json
@@ -233,3 +234,27 @@ def _holders_of(said: Mapping[str, Json]) -> Holders:
     if not isinstance(value, list) or not value:
         return None
     return frozenset(one for one in value if isinstance(one, str)) or None
+
+
+def grants() -> Grants:
+    """Who may hold what, for the room that sends ops to others."""
+    return Grants(_is_anything_set, holders_of, excludes)
+
+
+def holders_of(view: View, record_id: str) -> Holders:
+    """Which members may hold what an op says of a record; None: all.
+
+    A link between two namespaces goes by both: only who may hold either end gets it.
+    """
+    found: Holders = None
+    for place in _places(view, record_id):
+        holders = None if place is None else needed_and_holders(view, place)[1]
+        if holders is not None:
+            found = holders if found is None else found & holders
+    return found
+
+
+def excludes(view: View, node_id: str) -> bool:
+    """Whether any namespace is withheld from this member."""
+    said = (_holders_of(one) for _, one in _all(view))
+    return any(holders is not None and node_id not in holders for holders in said)

@@ -12,5 +12,6 @@ from aimem_node.operations import (  # noqa: F401
     recall,
     transfer,
     upkeep,
+    verifying,
     waiting,
 )  # fmt: skip

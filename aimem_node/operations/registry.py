@@ -14,7 +14,7 @@ HANDLERS: dict[str, Handler] = {}
 STREAMERS: dict[str, Streamer] = {}
 WAITERS: dict[str, Waiter] = {}
 AFTERS: dict[str, Callable[[Any, Any, Any], Any]] = {}
-OFFLINE: frozenset[str] = frozenset({"Backup", "Verify"})
+OFFLINE: frozenset[str] = frozenset({"Backup"})
 """Operator's operations that main answers itself, because they are about the files."""
 
 

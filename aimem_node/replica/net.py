@@ -4,12 +4,16 @@ The real ones are in rpc/peer_net.py, which this room may not know.
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from aimem_node.contract.errors import Code, Failure
+from aimem_sync.cursor import Cursor
+from aimem_sync.digest import Digest
 from aimem_sync.dot import Origin
 from aimem_sync.members import Config
 from aimem_sync.messages import Message
+
+NOBODY: Final = Failure(Code.UNAVAILABLE, "this node has no way to other members")
 
 
 class Net(Protocol):
@@ -41,6 +45,20 @@ class Net(Protocol):
         self, node_id: str, origin: Origin, seqs: tuple[int, ...]
     ) -> tuple[bytes, ...]:
         """A member's hashes of a log at these places; empty where it does not reach. Failure."""
+        ...
+
+    async def sums(self, node_id: str) -> tuple[Cursor, Digest]:
+        """A member's cursor and the sums of its state, of one moment. Failure."""
+        ...
+
+    async def record_hashes(self, node_id: str, buckets: Sequence[int]) -> dict[str, bytes]:
+        """Hashes of a member's records in some buckets. Failure."""
+        ...
+
+    async def ops_at(
+        self, node_id: str, origin: Origin, seqs: tuple[int, ...]
+    ) -> tuple[bytes, ...]:
+        """Ops that a member holds, encoded, as this node may hold them. Failure."""
         ...
 
     def why_not(self, node_id: str) -> str:
@@ -79,4 +97,21 @@ class Nobody:
         seqs: tuple[int, ...],  # noqa: ARG002
     ) -> tuple[bytes, ...]:
         """Nobody is there."""
-        raise Failure(Code.UNAVAILABLE, "this node has no way to other members")
+        raise NOBODY
+
+    async def sums(self, node_id: str) -> tuple[Cursor, Digest]:  # noqa: ARG002
+        """Nobody is there."""
+        raise NOBODY
+
+    async def record_hashes(self, node_id: str, buckets: Sequence[int]) -> dict[str, bytes]:  # noqa: ARG002
+        """Nobody is there."""
+        raise NOBODY
+
+    async def ops_at(
+        self,
+        node_id: str,  # noqa: ARG002
+        origin: Origin,  # noqa: ARG002
+        seqs: tuple[int, ...],  # noqa: ARG002
+    ) -> tuple[bytes, ...]:
+        """Nobody is there."""
+        raise NOBODY

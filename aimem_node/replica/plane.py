@@ -7,10 +7,9 @@ as an event. Nothing is decided here but what the core cannot know: what a disk 
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from aimem_node import logs
 from aimem_node.clocks import Clock
@@ -18,15 +17,24 @@ from aimem_node.contract.errors import Code, Failure
 from aimem_node.replica.desk import Asked, Download, Tallies
 from aimem_node.replica.disk import Disk
 from aimem_node.replica.gauges import Watch
+from aimem_node.replica.granting import (
+    Bodies,
+    Grants,
+    MayHold,
+    anybody,
+    may_hold,
+    speaks_of_grants,
+)
 from aimem_node.replica.identity import Identity
 from aimem_node.replica.net import Net, Nobody
+from aimem_node.replica.outbox import Outbox
 from aimem_node.replica.recent import Recent
 from aimem_node.replica.signatures import Verifier
 from aimem_node.replica.votes import VoteFile
 from aimem_node.store.snapshot import SnapshotFile
 from aimem_node.store.store import Store
 from aimem_node.store.view import View
-from aimem_sync.cursor import Cursor, Range
+from aimem_sync.cursor import Cursor
 from aimem_sync.dataplane import DataPlane, Standing
 from aimem_sync.dot import Dot, Origin
 from aimem_sync.effects import (
@@ -97,6 +105,8 @@ class Plane:
         self.on_config: list[Callable[[Config], None]] = []
         self.on_fence: Callable[[str], None] = lambda _reason: None
         self.recent = Recent()
+        self.outbox = Outbox(store, self.recent)
+        self.bodies = Bodies(self)
         self.watch = Watch()
         self.download: Download | None = None
         self._retain_days = retain_days
@@ -107,7 +117,6 @@ class Plane:
         self._changes: dict[int, asyncio.Future[Changed]] = {}
         self._request = 0
         self._files: dict[int, Path] = {}
-        self._snapshot: asyncio.Task[SnapshotFile] | None = None
         self._disk = Disk(store, votes, self.feed_soon)
         self._timer: asyncio.TimerHandle | None = None
         self._wake: asyncio.TimerHandle | None = None
@@ -175,6 +184,20 @@ class Plane:
     def diverged_from(self) -> frozenset[str]:
         """Members that hold the same logs and, when last compared, another state."""
         return frozenset(self.core.divergences)
+
+    def forget_divergences(self) -> None:
+        """A repair was made: what was compared before says nothing any more."""
+        self.core.divergences.clear()
+        self.core.summed = Cursor()
+
+    def may_hold(self, node_id: str) -> MayHold:
+        """What says of an op whether this member may hold its body."""
+        return anybody if self.grants is None else may_hold(self.grants, node_id)
+
+    @property
+    def grants(self) -> Grants | None:
+        """Which members may hold what; None: all may hold everything."""
+        return self.outbox.grants
 
     def own_dot(self) -> Dot:
         """The end of this node's own log. Of an empty one, the op that would be the first."""
@@ -245,14 +268,9 @@ class Plane:
         self._files[snapshot.pull_id] = file
         self.feed(Heard(fingerprint, snapshot))
 
-    def snapshot_file(self) -> "asyncio.Task[SnapshotFile]":
-        """A snapshot for another member. Who asks while one is being made gets the same."""
-        if self._snapshot is None or self._snapshot.done():
-            to = self.store.data_dir / "snapshot.out"
-            self._snapshot = self._loop.create_task(
-                asyncio.to_thread(self.store.export_snapshot, to)
-            )
-        return self._snapshot
+    async def snapshot_file(self, node_id: str) -> SnapshotFile:
+        """A snapshot for another member; see Outbox.snapshot_file."""
+        return await self.outbox.snapshot_file(node_id)
 
     # ---- the core and its effects --------------------------------------------------------------
 
@@ -289,9 +307,9 @@ class Plane:
             case Send(to, message):
                 self._send(to, message)
             case SendAppend():
-                self._send_append(effect)
+                self.outbox.append(self.net, effect)
             case SendPage():
-                self._send_page(effect)
+                self.outbox.page(self.net, effect)
             case Stamp(request):
                 asked = self._asked.get(request)
                 if asked is not None and not asked.begun:
@@ -299,6 +317,8 @@ class Plane:
                     asked.stamp(request)
             case Keep(ticket, ops):
                 self._disk.keep(ticket, ops, self.settled)
+                if speaks_of_grants(ops):
+                    self.grants_changed()
             case KeepVote(ticket, vote):
                 self._disk.keep_vote(ticket, vote)
             case KeepConfig():
@@ -360,7 +380,7 @@ class Plane:
         for told in self.on_config:
             told(config)
 
-    # ---- to other members ----------------------------------------------------------------------
+    # ---- to other members and to the disk --------------------------------------------------------
 
     def _send(self, to: str, message: Message) -> None:
         if isinstance(message, SnapshotWanted):
@@ -368,35 +388,10 @@ class Plane:
         else:
             self.net.send(to, message)
 
-    def _send_append(self, effect: SendAppend) -> None:
-        run = self.recent.run(effect.ops, BATCH_BYTES_MAX)
-        if run is not None:
-            self.net.send_append(effect.to, effect.epoch, effect.durable_upto, *run)
-            return
-
-        def send(run: tuple[list[bytes], list[bytes]]) -> None:
-            if run[0]:
-                self.net.send_append(effect.to, effect.epoch, effect.durable_upto, *run)
-
-        self._read_then(lambda view: _run_of(view, (effect.ops,)), send)
-
-    def _send_page(self, effect: SendPage) -> None:
-        self._read_then(
-            lambda view: _run_of(view, effect.ranges),
-            lambda run: self.net.send_page(effect.to, effect.pull_id, *run),
-        )
-
-    def _read_then(self, read: Callable[[View], Any], then: Callable[[Any], None]) -> None:
-        def done(future: Future[Any]) -> None:
-            error = future.exception()
-            if error is not None:
-                self._log.warning("log_not_read", error=str(error))
-            else:
-                with contextlib.suppress(RuntimeError):
-                    self._loop.call_soon_threadsafe(then, future.result())
-
-        with contextlib.suppress(Exception):  # the store is closing: nobody waits for this
-            self.store.readers.submit(read, READ_MS).add_done_callback(done)
+    def grants_changed(self) -> None:
+        """Who may hold what has changed, here or elsewhere."""
+        self.recent.clear()
+        self.bodies.ask_soon()
 
     def _install(self, snapshot: Snapshot) -> None:
         verifier = Verifier(self.history)
@@ -433,13 +428,15 @@ class Plane:
         self._sum_after_us = now_us + SUM_EVERY_US
 
         def read(view: View) -> Digested | None:
-            return None if view.withheld() else Digested(view.have(), view.digest().root())
+            return (
+                None if view.withheld_after(0, 1) else Digested(view.have(), view.digest().root())
+            )
 
         def told(found: Digested | None) -> None:
             if found is not None:
                 self.feed(found)
 
-        self._read_then(read, told)
+        self.outbox.read_then(read, told)
 
     def _look(self) -> None:
         """Renew what other threads read of the core."""
@@ -464,19 +461,3 @@ class Plane:
 def begin_settled(core: DataPlane) -> Cursor | None:
     """Of a cluster of one, all that is here is everywhere."""
     return None if len(core.config.members) > 1 else core.intake.have()
-
-
-def _run_of(view: View, ranges: Iterable[Range]) -> tuple[list[bytes], list[bytes]]:
-    """Ops of these ranges up to the size of one batch, and the answers beside them."""
-    ops: list[bytes] = []
-    beside: list[bytes] = []
-    room = BATCH_BYTES_MAX
-    for wanted in ranges:
-        found = view.encoded_ops(wanted.origin, wanted.first, wanted.last, room)
-        if found:
-            ops += found
-            beside += view.answers_of(wanted.origin, wanted.first, wanted.first + len(found) - 1)
-            room -= sum(map(len, found))
-        if room <= 0:
-            break
-    return ops, beside

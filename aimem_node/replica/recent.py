@@ -5,46 +5,68 @@ read it from the file again.
 """
 
 from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final
 
+from aimem_node.store.view import View
 from aimem_sync.cursor import Range
 
 BYTES_MAX: Final = 4 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Travelling:
+    """One op on its way to the others."""
+
+    seq: int
+    op: bytes
+    beside: bytes = b""
+    "Its request's answer."
+    holders: frozenset[str] | None = None
+    "Who may have its body; None: every member."
+    bare: bytes = b""
+    "The op for all others."
 
 
 class Recent:
     """A run of encoded ops without gaps that ends at the end of the log."""
 
     def __init__(self) -> None:
-        self._ops: deque[tuple[int, bytes, bytes]] = deque()
+        self._ops: deque[Travelling] = deque()
         self._bytes = 0
 
-    def add(self, seq: int, op: bytes, beside: bytes = b"") -> None:
+    def add(self, one: Travelling) -> None:
         """The next op; another one than the next begins anew."""
-        if self._ops and self._ops[-1][0] + 1 != seq:
+        if self._ops and self._ops[-1].seq + 1 != one.seq:
             self.clear()
-        self._ops.append((seq, op, beside))
-        self._bytes += len(op) + len(beside)
+        self._ops.append(one)
+        self._bytes += len(one.op) + len(one.beside)
         while self._bytes > BYTES_MAX and len(self._ops) > 1:
-            _, old, old_beside = self._ops.popleft()
-            self._bytes -= len(old) + len(old_beside)
+            old = self._ops.popleft()
+            self._bytes -= len(old.op) + len(old.beside)
 
-    def run(self, wanted: Range, bytes_max: int) -> tuple[list[bytes], list[bytes]] | None:
-        """The ops of a range and what is beside them, up to a size; None if not all are here."""
-        if not self._ops or self._ops[0][0] > wanted.first or self._ops[-1][0] < wanted.last:
+    def run(self, wanted: Range, bytes_max: int, to: str) -> tuple[list[bytes], list[bytes]] | None:
+        """The ops of a range as one member may have them and what is beside them, up to a size.
+
+        None if not all are here.
+        """
+        if not self._ops or self._ops[0].seq > wanted.first or self._ops[-1].seq < wanted.last:
             return None
-        first = self._ops[0][0]
+        first = self._ops[0].seq
         ops: list[bytes] = []
         beside: list[bytes] = []
         size = 0
         for at in range(wanted.first - first, wanted.last - first + 1):
-            _, op, one = self._ops[at]
+            one = self._ops[at]
+            whole = one.holders is None or to in one.holders
+            op = one.op if whole else one.bare
             if ops and size + len(op) > bytes_max:
                 break
             size += len(op)
             ops.append(op)
-            if one:
-                beside.append(one)
+            if whole and one.beside:
+                beside.append(one.beside)
         return ops, beside
 
     def mean_bytes(self) -> int:
@@ -55,3 +77,19 @@ class Recent:
         """Forget all of them."""
         self._ops.clear()
         self._bytes = 0
+
+
+def run_of(view: View, ranges: Iterable[Range], bytes_max: int) -> tuple[list[bytes], list[bytes]]:
+    """Ops of these ranges up to the size of one batch, and the answers beside them."""
+    ops: list[bytes] = []
+    beside: list[bytes] = []
+    room = bytes_max
+    for wanted in ranges:
+        found = view.encoded_ops(wanted.origin, wanted.first, wanted.last, room)
+        if found:
+            ops += found
+            beside += view.answers_of(wanted.origin, wanted.first, wanted.first + len(found) - 1)
+            room -= sum(map(len, found))
+        if room <= 0:
+            break
+    return ops, beside

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
 
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.contract.values import Outcome, PeerStatus
+from aimem_node.replica.granting import bare, speaks_of_grants
+from aimem_node.replica.recent import Travelling
 from aimem_node.store.answers import Answer as Beside
 from aimem_node.store.session import WriteSession
 from aimem_sync import effects
@@ -226,8 +228,10 @@ class Attempt(Generic[R]):
             self._failed(error)
             return
         kept = future.result()
-        for op, encoded, beside in kept.travelling:
-            self._plane.recent.add(op.seq, encoded, beside)
+        if kept.grants_changed:
+            self._plane.grants_changed()
+        for one in kept.travelling:
+            self._plane.recent.add(one)
         self._plane.wrote(Wrote(self._request, kept.dot, kept.head, kept.needed, kept.eligible))
         if not self._done.done():
             self._done.set_result(kept.written)
@@ -273,10 +277,13 @@ class Attempt(Generic[R]):
             )  # fmt: skip
         head = session.head(own)
         replica.fence.reach(head.seq)
-        travelling = [] if self._plane.is_alone else self._encoded(tx.ops, packed, record_ids)
+        travelling = (
+            [] if self._plane.is_alone else self._encoded(session, tx.ops, packed, record_ids)
+        )
         return _Kept(
             Written(response, write_ids, replayed=False, ack=NO_ACK),
             tx.ops[-1].dot if tx.ops else None, head, needed, eligible, travelling,
+            speaks_of_grants(tx.ops),
         )  # fmt: skip
 
     def _seen(self, session: WriteSession, own: Origin, again: Written[R]) -> "_Kept[R]":
@@ -305,16 +312,23 @@ class Attempt(Generic[R]):
         return needed, eligible
 
     def _encoded(
-        self, ops: Sequence[Op], packed: bytes, record_ids: Sequence[str]
-    ) -> list[tuple[Op, bytes, bytes]]:
-        travelling = [(op, encode_op(op), b"") for op in ops]
-        if packed and ops:
-            intent, last = self._intent, ops[-1]
-            beside = Beside(
-                last.dot, intent.author, intent.request_key, intent.request_sha256, packed,
-                intent.now_us, tuple(record_ids),
-            ).encode()  # fmt: skip
-            travelling[-1] = (last, travelling[-1][1], beside)
+        self, session: WriteSession, ops: Sequence[Op], packed: bytes, record_ids: Sequence[str]
+    ) -> list[Travelling]:
+        """The ops as they go to others, with the answer beside the last of them."""
+        intent, grants = self._intent, self._plane.grants
+        travelling = []
+        for op in ops:
+            beside = b""
+            if packed and op is ops[-1]:
+                beside = Beside(
+                    op.dot, intent.author, intent.request_key, intent.request_sha256, packed,
+                    intent.now_us, tuple(record_ids),
+                ).encode()  # fmt: skip
+            holders = None
+            if grants is not None and self._replica.copies_set and op.kind != Kind.PURGE:
+                holders = grants.holders(session, op.record_id)
+            without = encode_op(bare(op)) if holders is not None else b""
+            travelling.append(Travelling(op.seq, encode_op(op), beside, holders, without))
         return travelling
 
 
@@ -327,8 +341,8 @@ class _Kept(Generic[R]):
     head: Head
     needed: int
     eligible: frozenset[str] | None
-    travelling: list[tuple[Op, bytes, bytes]]
-    "The ops as they go to others, with what goes beside each."
+    travelling: list[Travelling]
+    grants_changed: bool = False
 
 
 def ack_of(answer: effects.Answer, plane: "Plane") -> Ack:

@@ -73,6 +73,10 @@ class Books(Protocol):
         """One hash for each place; empty where the log does not reach."""
         ...
 
+    async def ops_at(self, node_id: str, ask: ChainAsk) -> Sequence[bytes]:
+        """The ops that are here, encoded, as that member may hold them."""
+        ...
+
 
 def hello_bytes(hello: Hello) -> bytes:
     """What hello_from reads."""
@@ -164,3 +168,13 @@ def chains_from(body: bytes) -> tuple[bytes, ...]:
     """The answer to it."""
     found = bounded(read_wire("ChainAnswer", body).chains, ASKED_MAX)
     return tuple(words.digest(one, optional=True) for one in found)
+
+
+def ops_bytes(ops: Sequence[bytes]) -> bytes:
+    """What ops_from reads."""
+    return bytes(wire_class("OpsAnswer")(ops=ops).SerializeToString())
+
+
+def ops_from(body: bytes) -> tuple[bytes, ...]:
+    """The answer to a question for ops."""
+    return tuple(bounded(read_wire("OpsAnswer", body).ops, ASKED_MAX))

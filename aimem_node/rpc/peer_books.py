@@ -5,9 +5,12 @@ the same ops under the same numbers: to find where, in a handful of questions.
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
+from aimem_node.replica.comparing import record_hashes
+from aimem_node.replica.granting import MayHold
 from aimem_node.rpc.peer_asks import (
     LEVEL_BUCKETS,
     LEVEL_HASHES,
@@ -17,19 +20,21 @@ from aimem_node.rpc.peer_asks import (
 )
 from aimem_node.store.store import Store
 from aimem_node.store.view import View
-from aimem_sync.digest import bucket_of, record_hash
+from aimem_sync.digest import record_hash
 from aimem_sync.dot import Dot
+from aimem_sync.op import encode_op
 from aimem_sync.state import encode_state
 
 READ_MS: Final = 60_000
-RECORDS_PER_PAGE: Final = 500
 
 
 class StoreBooks:
     """The books of one store."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, may_hold: Callable[[str], MayHold]) -> None:
+        """`may_hold`: what says, of a member, whether it may hold the body of an op."""
         self._store = store
+        self._may_hold = may_hold
 
     async def digest(self, ask: DigestAsk) -> DigestAnswer:
         """The sums of all buckets, the hashes of the records in some, or some records."""
@@ -45,20 +50,23 @@ class StoreBooks:
             )
         )
 
+    async def ops_at(self, node_id: str, ask: ChainAsk) -> Sequence[bytes]:
+        """The ops that are here with their bodies, as that member may hold them."""
+        may_hold = self._may_hold(node_id)
+        return await asyncio.wrap_future(
+            self._store.readers.submit(lambda view: _ops_at(view, ask, may_hold), READ_MS)
+        )
+
 
 def _chain_at(view: View, dot: Dot) -> bytes:
     op = view.op(dot)
     return op.chain if op is not None else b""
 
 
-def _hashes_in(view: View, buckets: frozenset[int]) -> Iterator[tuple[str, bytes]]:
-    """Every record of these buckets with its hash. Reads all records: asked once in a blue moon."""
-    after = ""
-    while page := view.records_after(after, RECORDS_PER_PAGE):
-        after = page[-1].state.record_id
-        for kept in page:
-            if bucket_of(kept.state.record_id) in buckets:
-                yield kept.state.record_id, kept.hash
+def _ops_at(view: View, ask: ChainAsk, may_hold: MayHold) -> list[bytes]:
+    ops = (view.op(Dot(ask.origin, seq)) for seq in ask.seqs)
+    whole = (op for op in ops if op is not None and op.body is not None)
+    return [encode_op(op if may_hold(view, op) else replace(op, body=None)) for op in whole]
 
 
 def _digest(view: View, ask: DigestAsk) -> DigestAnswer:
@@ -67,7 +75,7 @@ def _digest(view: View, ask: DigestAsk) -> DigestAnswer:
         sums = view.digest().sums
         return DigestAnswer(have, tuple((str(at), one) for at, one in enumerate(sums)))
     if ask.level == LEVEL_HASHES:
-        return DigestAnswer(have, tuple(_hashes_in(view, frozenset(ask.buckets))))
+        return DigestAnswer(have, tuple(record_hashes(view, frozenset(ask.buckets))))
     states = ((name, view.state(name)) for name in ask.record_ids)
     shown = [(n, encode_state(s)) for n, s in states if s is not None and record_hash(s)]
     return DigestAnswer(have, tuple(shown))

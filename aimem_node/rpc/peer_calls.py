@@ -104,6 +104,10 @@ class PeerCalls:
 
         return await self._ask(node_id, "ChainAt", body, read)
 
+    async def ops_at(self, node_id: str, ask: ChainAsk) -> tuple[bytes, ...]:
+        """Ops that a member holds, encoded, as this node may hold them. Raises UNAVAILABLE."""
+        return await self._ask(node_id, "Ops", asks.chain_ask_bytes(ask), asks.ops_from)
+
     async def _ask(self, node_id: str, method: str, body: bytes, read: Callable[[bytes], T]) -> T:
         config, member = self._dialable(node_id)
         me = self._identity()

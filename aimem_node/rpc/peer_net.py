@@ -20,13 +20,22 @@ from aimem_node.replica.identity import Identity
 from aimem_node.replica.signatures import ForgedError, Verifier
 from aimem_node.rpc import peer_frames
 from aimem_node.rpc.peer_access import MALFORMED, Caller, reason_of
-from aimem_node.rpc.peer_asks import Books, ChainAsk, DigestAnswer, DigestAsk, Hello
+from aimem_node.rpc.peer_asks import (
+    LEVEL_BUCKETS,
+    LEVEL_HASHES,
+    Books,
+    ChainAsk,
+    DigestAnswer,
+    DigestAsk,
+    Hello,
+)
 from aimem_node.rpc.peer_calls import PeerCalls
 from aimem_node.rpc.peer_dialer import Dialer
 from aimem_node.rpc.peer_pipe import BULK, LIVE, Pipe
 from aimem_node.rpc.peer_server import PeerServer
 from aimem_node.rpc.peer_snapshot import SnapshotFile
 from aimem_sync.cursor import Cursor
+from aimem_sync.digest import Digest
 from aimem_sync.dot import Origin
 from aimem_sync.events import Disconnected
 from aimem_sync.faults import PeerFault
@@ -70,8 +79,8 @@ class Side(Protocol):
         """A snapshot is here, whole and hashed. The file is the other's to remove."""
         ...
 
-    def snapshot_file(self) -> Awaitable[SnapshotFile]:
-        """The state as a file, for another member."""
+    def snapshot_file(self, node_id: str) -> Awaitable[SnapshotFile]:
+        """The state as a file, for this member. Raises Failure if it may not have all of it."""
         ...
 
 
@@ -231,6 +240,23 @@ class PeerNet:
         """How the state of a member sums up. Raises UNAVAILABLE."""
         return await self.calls.digest(node_id, ask)
 
+    async def sums(self, node_id: str) -> tuple[Cursor, Digest]:
+        """A member's cursor and the sums of its state, of one moment. Raises UNAVAILABLE."""
+        answer = await self.calls.digest(node_id, DigestAsk(LEVEL_BUCKETS))
+        return answer.have, Digest.decode(b"".join(total for _, total in answer.entries))
+
+    async def record_hashes(self, node_id: str, buckets: Sequence[int]) -> dict[str, bytes]:
+        """Hashes of a member's records in some buckets. Raises UNAVAILABLE."""
+        return dict(
+            (await self.calls.digest(node_id, DigestAsk(LEVEL_HASHES, tuple(buckets)))).entries
+        )
+
+    async def ops_at(
+        self, node_id: str, origin: Origin, seqs: tuple[int, ...]
+    ) -> tuple[bytes, ...]:
+        """Ops that a member holds, encoded, as this node may hold them. Raises UNAVAILABLE."""
+        return await self.calls.ops_at(node_id, ChainAsk(origin, seqs))
+
     # ---- for the listener and the dialers --------------------------------------------------------
 
     def greeted(self, caller: Caller, hello: Hello) -> Hello:
@@ -305,9 +331,9 @@ class PeerNet:
                 "peer_refused", peer=self._name(peer), reason=reason, why=failure.message
             )
 
-    def snapshot_file(self) -> Awaitable[SnapshotFile]:
-        """The state as a file."""
-        return self._side.snapshot_file()
+    def snapshot_file(self, node_id: str) -> Awaitable[SnapshotFile]:
+        """The state as a file, for this member."""
+        return self._side.snapshot_file(node_id)
 
     # ---- insides ---------------------------------------------------------------------------------
 

@@ -35,7 +35,7 @@ from aimem_node.rpc.peer_access import (
 from aimem_node.rpc.peer_asks import Books, Hello
 from aimem_node.rpc.peer_pipe import BULK, LIVE, Pipe
 from aimem_node.rpc.peer_words import FRAME_BYTES_MAX
-from aimem_node.rpc.tls import peer_fingerprint
+from aimem_node.rpc.tls import peer_fingerprint, renewing_credentials
 from aimem_sync.faults import OpFault
 from aimem_sync.members import Config
 
@@ -86,8 +86,8 @@ class Hub(Protocol):
         """Somebody was not let in. `peer` is a node id, a fingerprint, or empty."""
         ...
 
-    def snapshot_file(self) -> Awaitable[peer_snapshot.SnapshotFile]:
-        """The state as a file."""
+    def snapshot_file(self, node_id: str) -> Awaitable[peer_snapshot.SnapshotFile]:
+        """The state as a file, for this member."""
         ...
 
     @property
@@ -185,13 +185,7 @@ class PeerServer:
             call.cut.set_result(why)
 
     def _credentials(self) -> grpc.ServerCredentials:
-        def configuration() -> Any:
-            pair, roots = self._shown
-            return grpc.ssl_server_certificate_configuration(pair, roots)
-
-        return grpc.dynamic_ssl_server_credentials(
-            configuration(), configuration, require_client_authentication=True
-        )
+        return renewing_credentials(lambda: self._shown)
 
     # ---- the calls -------------------------------------------------------------------------------
 
@@ -201,6 +195,7 @@ class PeerServer:
             "Hello": unary(self._unary("Hello", self._hello)),
             "Digest": unary(self._unary("Digest", self._digest)),
             "ChainAt": unary(self._unary("ChainAt", self._chain_at)),
+            "Ops": unary(self._unary("Ops", self._ops)),
             LIVE: grpc.stream_stream_rpc_method_handler(self._stream(LIVE)),
             BULK: grpc.stream_stream_rpc_method_handler(self._stream(BULK)),
             "Snapshot": grpc.unary_stream_rpc_method_handler(self._snapshot),
@@ -240,12 +235,12 @@ class PeerServer:
         async def work(call: _Call) -> None:
             peer_snapshot.ask_from(body)
             # Raced as a whole: a caller that does not read would hold up the next write for ever.
-            await until_cut(self._pour(context), call.cut)
+            await until_cut(self._pour(context, call.caller.node_id), call.cut)
 
         await self._guarded("Snapshot", context, work)
 
-    async def _pour(self, context: Context) -> None:
-        async with aclosing(peer_snapshot.parts(self._hub.snapshot_file())) as parts:
+    async def _pour(self, context: Context, node_id: str) -> None:
+        async with aclosing(peer_snapshot.parts(self._hub.snapshot_file(node_id))) as parts:
             async for part in parts:
                 await context.write(part)
 
@@ -293,6 +288,10 @@ class PeerServer:
 
     async def _chain_at(self, _caller: Caller, body: bytes) -> bytes:
         return asks.chains_bytes(await self._books().chain_at(asks.chain_ask_from(body)))
+
+    async def _ops(self, caller: Caller, body: bytes) -> bytes:
+        ask = asks.chain_ask_from(body)
+        return asks.ops_bytes(await self._books().ops_at(caller.node_id, ask))
 
     def _books(self) -> Books:
         if self._hub.books is None:

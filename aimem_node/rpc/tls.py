@@ -8,6 +8,7 @@ fingerprint of its connection with the list as it is then.
 
 import hashlib
 import ssl
+import threading
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -30,10 +31,28 @@ def server_credentials(
         return grpc.ssl_server_credentials(pair)
     ask = roots
 
+    # gRPC takes no empty list of roots. Our own certificate stands in: nobody else holds
+    # its key, it can sign no other, and every call is refused as it is not pinned.
+    return renewing_credentials(lambda: (pair, ask() or identity.cert_pem))
+
+
+def renewing_credentials(now: Callable[[], tuple[Any, bytes]]) -> grpc.ServerCredentials:
+    """Credentials whose key pairs and roots are those that `now` gives at each handshake.
+
+    Only a *change* is handed to gRPC. Each configuration it is given takes the place of the one
+    before, and a handshake on another thread that still uses that one ends the whole process
+    (grpc issue 36693); with a new one for every handshake that happens within a second of load.
+    """
+    given: list[tuple[Any, bytes]] = []
+    handing = threading.Lock()
+
     def configuration() -> Any:
-        # gRPC takes no empty list of roots. Our own certificate stands in: nobody else holds
-        # its key, it can sign no other, and every call is refused as it is not pinned.
-        return grpc.ssl_server_certificate_configuration(pair, ask() or identity.cert_pem)
+        found = now()
+        with handing:
+            if given and given[0] == found:
+                return None
+            given[:] = [found]
+        return grpc.ssl_server_certificate_configuration(*found)
 
     return grpc.dynamic_ssl_server_credentials(
         configuration(), configuration, require_client_authentication=True

@@ -331,9 +331,14 @@ class View:
         )
         return Cursor({Origin(node_id, inc): floor for node_id, inc, floor in rows})
 
-    def withheld(self) -> bool:
-        """Whether any op came without a body that others may have."""
-        return self._value("SELECT 1 FROM op WHERE withheld = 1 LIMIT 1") is not None
+    def withheld_after(self, pos: int, limit: int) -> list[tuple[int, Dot]]:
+        """Ops that came without a body that others may have, by position."""
+        rows = self._connection.execute(
+            "SELECT pos, node_id, incarnation, seq FROM op JOIN origin USING(oid)"
+            " WHERE withheld = 1 AND pos > ? ORDER BY pos LIMIT ?",
+            (pos, limit),
+        )
+        return [(at, Dot(Origin(node, incarnation), seq)) for at, node, incarnation, seq in rows]
 
     def head(self, origin: Origin) -> Head:
         """Where that log ends here."""

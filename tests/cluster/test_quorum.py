@@ -143,3 +143,42 @@ def test_a_pending_memory_says_so_until_enough_nodes_hold_it(three: Team) -> Non
 def _committed(team: Team, name: str) -> bool:
     plane = team.nodes[name].core.plane  # type: ignore[union-attr]
     return plane.committed.get(plane.origin, 0) == plane.core.own_seq
+
+
+def test_a_namespace_that_is_withheld_stays_off_the_other_nodes_and_comes_when_granted(
+    three: Team,
+) -> None:
+    three.call("a", "SetNamespaceCopies", namespace="secret", holders=["a", "b"])
+    three.until_level()
+    kept = three.store("a", "gold", namespace="secret", content="under the oak")
+    assert kept["write"]["outcome"] == "committed"
+    three.store("a", "tin")
+    three.until_level()
+    assert three.titles("b") == ["gold", "tin"]
+    assert three.titles("c") == ["tin"]
+    assert b"under the oak" not in b"".join(
+        file.read_bytes() for file in three.dir("c").glob("aimem.db*")
+    )
+    three.call("a", "SetNamespaceCopies", namespace="secret", holders=["all"])
+    three.until(lambda: _knows(three, "c", kept["id"]), "c has what it was granted")
+    three.until_level()
+    assert len({three.digest(name) for name in three.names}) == 1
+
+
+def test_a_namespace_kept_on_its_node_needs_nobody_else(three: Team) -> None:
+    three.call("a", "SetNamespaceCopies", namespace="mine", holders=["none"])
+    three.until_level()
+    three.part("a")
+    three.until(lambda: len(three.nodes["a"].core.plane.in_sync) == 1, "a is alone")  # type: ignore[union-attr]
+    written = three.store("a", "note", namespace="mine")["write"]
+    assert (written["outcome"], written["needed"]) == ("committed", 1)
+    three.heal()
+    three.until_level()
+    assert three.titles("b") == []
+
+
+def _knows(team: Team, name: str, record_id: str) -> bool:
+    core = team.nodes[name].core
+    assert core is not None
+    view = core.store.readers.submit(lambda view: view.memory(record_id), 5_000)
+    return view.result() is not None

@@ -100,7 +100,7 @@ class FakeSide:
     def downloaded(self, fingerprint: str, snapshot: Snapshot, file: Path) -> None:
         self.snapshots.put_nowait((fingerprint, snapshot, file))
 
-    def snapshot_file(self) -> Awaitable[Any]:
+    def snapshot_file(self, node_id: str) -> Awaitable[Any]:
         assert self.file is not None
         return self.file()
 
