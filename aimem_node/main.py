@@ -128,7 +128,7 @@ class Core:
         store.writer.on_commit(announcements.committed)
         facts = NodeFacts(
             node_id=identity.node_id,
-            fingerprint=identity.fingerprint,
+            fingerprint=lambda: plane.identity.fingerprint,
             version=VERSION,
             data_dir=str(data_dir),
             started_us=clock.now_us(),

@@ -202,6 +202,7 @@ class DataPlane(Hearing):
             have = self.intake.have()
             live = {n: link.incarnation for n, link in self.links.items() if link.incarnation}
             live[self.me] = self.origin.incarnation
+            live |= dict.fromkeys(self.config.retired, "")  # what is not here of theirs is gone
             others = [_held(li) if li.heard_us is not None else None for li in self.links.values()]
             done, wanted = self.reads.settle(now_us, lambda t: judge(t, have, live, others))
             out += done

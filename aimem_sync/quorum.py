@@ -89,7 +89,7 @@ class Quorum:
         if needed > len(counted):
             reason = f"{needed} voters are needed and there are {len(counted)}"
         elif len(near) < needed and not wanted.allow_pending and wanted.known is None:
-            reason = f"{len(near)} of {needed} voters are in reach"
+            reason = f"{len(near)} of the {needed} voters that are needed are in sync"
         if reason:
             peers = self.standings(None, eligible)
             return Answer(wanted.request, Outcome.NOT_WRITTEN, (), needed, reason, peers)

@@ -263,7 +263,7 @@ class Team:
     def status_state(self, name: str, of: str) -> str:
         """One word for a member, from the loop of the nodes, as `until` wants it."""
         found = self.core(name).cluster.status(0)
-        return next(m.state for m in found.members if m.node_id == self.ids[of])
+        return str(next(m.state for m in found.members if m.node_id == self.ids[of]))
 
     def refusal_of(self, name: str, by: str, identity: Identity | None = None) -> str:
         """Why `by` does not answer when `name` calls it over a connection of its own; "" if it
@@ -280,7 +280,7 @@ class Team:
                 body = digest_ask_bytes(DigestAsk(LEVEL_BUCKETS))
                 await call(body, timeout=10, metadata=claims(here, me.node_id))
             except grpc.aio.AioRpcError as error:
-                return error.details() or error.code().name
+                return str(error.details() or error.code().name)
             finally:
                 await channel.close()
             return ""
@@ -309,7 +309,9 @@ class Team:
         def votes() -> bool:
             said = self.core(name).cluster.joining.progress()
             assert said.step != "failed", said.failure
-            return all(self.ids[name] in self.config(one).voters for one in self._beside(name))
+            return said.step == "voter" and all(
+                self.ids[name] in self.config(one).voters for one in self._beside(name)
+            )
 
         self.until(votes, f"{name} votes")
 

@@ -27,7 +27,8 @@ class NodeFacts:
     """What is true of this node for as long as it runs."""
 
     node_id: str
-    fingerprint: str
+    fingerprint: Callable[[], str]
+    "Of the key in use now: it can be replaced while the node runs."
     version: str
     data_dir: str
     started_us: int

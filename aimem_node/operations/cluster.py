@@ -49,7 +49,7 @@ async def promote_member(call: ClusterCall, request: PromoteMemberRequest) -> Me
     if member.role is Role.VOTER:
         return _changed(call.cluster.plane.config, member, f"{called(member)} votes already")
     status = call.cluster.status(call.now_us)
-    _check_majority(call, status)
+    check_majority(call, status)
     seen = _seen(status, member)
     if seen is None or seen.state == UNREACHABLE:
         raise Failure(
@@ -96,7 +96,7 @@ async def evict(call: ClusterCall, request: EvictRequest) -> MembersChanged:
             path="$.node", next="Promote another one first: aimem-node promote NODE",
         )  # fmt: skip
     status = call.cluster.status(call.now_us)
-    _check_majority(call, status)
+    check_majority(call, status)
     seen = _seen(status, member)
 
     def make(config: Config) -> Config:
@@ -128,7 +128,7 @@ async def leave(call: ClusterCall, request: LeaveRequest) -> MembersChanged:
             Code.CONFLICT, "this node is the last voter: the others could decide nothing",
             next="Promote another one first: aimem-node promote NODE",
         )  # fmt: skip
-    _check_majority(
+    check_majority(
         call, call.cluster.status(call.now_us), f"Run aimem-node evict {me.node_id[:8]}"
     )
     config = await call.cluster.leave(force=bool(request.force))
@@ -216,7 +216,7 @@ def _forced(forced: Forced) -> ForceEpochResponse:
     )
 
 
-def _check_majority(call: ClusterCall, status: ClusterStatusResponse, instead: str = "Ask") -> None:
+def check_majority(call: ClusterCall, status: ClusterStatusResponse, instead: str = "Ask") -> None:
     """Refuse a change that nobody could decide now. Raises CONFLICT or UNAVAILABLE, definite."""
     config, me = call.cluster.plane.config, call.cluster.me
     if me.role is not Role.VOTER:

@@ -11,6 +11,7 @@ from aimem_node.contract.values import (
     RotateKeyRequest,
 )  # fmt: skip
 from aimem_node.operations.call import ClusterCall
+from aimem_node.operations.cluster import check_majority
 from aimem_node.operations.registry import awaits
 from aimem_node.replica.admission import Admission
 from aimem_node.replica.joining import Joining
@@ -19,6 +20,7 @@ from aimem_node.replica.joining import Joining
 @awaits
 async def invite(call: ClusterCall, request: InviteRequest) -> InviteResponse:
     """A line that is good for one machine. It is shown here and never again."""
+    check_majority(call, call.cluster.status(call.now_us))
     office: Admission = call.cluster.invites
     made = await office.invite(request.name or "", request.ttl_s, request.address or "")
     return InviteResponse(
@@ -54,6 +56,7 @@ async def approve(call: ClusterCall, request: ApproveRequest) -> ApproveResponse
 @awaits
 async def rotate_key(call: ClusterCall, _request: RotateKeyRequest) -> MembersChanged:
     """Give this node a new key. When this returns, the old one opens nothing any more."""
+    check_majority(call, call.cluster.status(call.now_us))
     config = await call.cluster.rotating.run()
     me = call.cluster.me
     return MembersChanged(

@@ -121,7 +121,7 @@ def node_status(call: ReadCall, _request: NodeStatusRequest) -> NodeStatusRespon
     )
     return NodeStatusResponse(
         node_id=call.node.node_id,
-        fingerprint=call.node.fingerprint,
+        fingerprint=call.node.fingerprint(),
         version=call.node.version,
         data_dir=call.node.data_dir,
         started_at=call.node.started_us,

@@ -175,10 +175,12 @@ class Cluster:
         return Level("catch_up" if missing else "level", total - missing, total, size)
 
     def behind(self, epoch: int) -> frozenset[str]:
-        """Members in reach that have not applied this epoch yet."""
-        now_us = self.plane.clock.monotonic_us()
-        links = self.plane.core.links.items()
-        return frozenset(n for n, li in links if li.in_reach(now_us) and li.epoch < epoch)
+        """Members that have not said yet that they applied this epoch; those away included.
+
+        For who is away as well: one that comes back must find every other member under a key that
+        it knows, or it could learn of the new one from nobody.
+        """
+        return frozenset(n for n, li in self.plane.core.links.items() if li.epoch < epoch)
 
     async def switch(self, identity: Identity) -> None:
         """Use this key from now on: for listening, for dialing, and for signing."""

@@ -30,7 +30,9 @@ def status_of(cluster: "Cluster", progress: JoinResponse | None, knocks: tuple[K
     missing = max((one.ahead_ops for one in members), default=0)
     diverged = plane.diverged_from()
     refusing = _all_refuse(cluster)
-    ready = not (core.fenced or diverged or refusing) and missing <= ready_lag_ops
+    near = len(plane.in_sync & config.voters)
+    few = near < config.majority
+    ready = not (core.fenced or diverged or refusing or few) and missing <= ready_lag_ops
     state, reason = "serving", ""
     if core.fenced:
         state, reason = "fenced", core.fenced
@@ -42,6 +44,9 @@ def status_of(cluster: "Cluster", progress: JoinResponse | None, knocks: tuple[K
         names = {member.node_id: member.name or member.node_id[:8] for member in config.members}
         with_whom = ", ".join(names.get(node_id, node_id[:8]) for node_id in sorted(diverged))
         state, reason = "degraded", f"diverged from {with_whom}: the same logs, another state"
+    elif few:
+        state = "degraded"
+        reason = f"writes wait: {near} voters in sync, {config.majority} are needed"
     elif missing > ready_lag_ops:
         state, reason = "catching up", f"{missing} ops are still to come"
     return ClusterStatusResponse(
@@ -49,7 +54,7 @@ def status_of(cluster: "Cluster", progress: JoinResponse | None, knocks: tuple[K
         epoch=config.epoch,
         voters=len(config.voters),
         needed=config.majority,
-        in_sync=len(plane.in_sync & config.voters),
+        in_sync=near,
         members=members,
         pending_writes=core.own_seq - plane.committed.get(plane.origin, 0),
         pending_oldest_ms=plane.watch.oldest_ms(now_us),

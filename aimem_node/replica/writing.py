@@ -149,7 +149,7 @@ class _TooFewError(Exception):
     """Raised inside the transaction, so that nothing of it stays."""
 
     def __init__(self, near: int, wanted: int) -> None:
-        super().__init__(f"{near} of {wanted} voters are in reach")
+        super().__init__(f"{near} of the {wanted} voters that are needed are in sync")
         self.near = near
         self.wanted = wanted
 
@@ -170,6 +170,7 @@ class Attempt(Generic[R]):
         self._loop = asyncio.get_running_loop()
         self._done: asyncio.Future[Written[R]] = self._loop.create_future()
         self._begun = False
+        self._future: Future[_Kept[R]] | None = None
 
     async def run(self) -> Written[R]:
         """See Replica.write."""
@@ -187,6 +188,10 @@ class Attempt(Generic[R]):
                     written = await self._done
                     return replace(written, ack=ack_of(await answered, plane))
                 answer = await answered
+            except asyncio.CancelledError:
+                if self._future is not None:
+                    self._future.cancel()  # if its turn has not come, it need not come
+                raise
             finally:
                 plane.forget(self._request)
             # Members that are in reach but behind will be level again in a moment: a burst is
@@ -214,6 +219,7 @@ class Attempt(Generic[R]):
         except Exception as error:
             self._loop.call_soon(self._failed, error)
             return
+        self._future = future
         future.add_done_callback(self._kept)
 
     def _kept(self, future: "Future[_Kept[R]]") -> None:
@@ -223,6 +229,9 @@ class Attempt(Generic[R]):
             return
 
     def _finished(self, future: "Future[_Kept[R]]") -> None:
+        if future.cancelled():
+            self._plane.feed(NotWritten(self._request, "the caller gave up before its turn came"))
+            return
         error = future.exception()
         if error is not None:
             self._failed(error)
@@ -238,7 +247,7 @@ class Attempt(Generic[R]):
 
     def _failed(self, error: BaseException) -> None:
         if isinstance(error, _TooFewError):
-            reason = f"{error.near} of {error.wanted} voters are in reach"
+            reason = str(error)
             peers = self._plane.core.peer_status(self._plane.own_dot())
             answer = effects.Answer(
                 self._request, effects.Outcome.NOT_WRITTEN, (), error.wanted, reason, peers

@@ -311,7 +311,13 @@ class Dispatcher:
             return
         wait_us = min(session.max_wait_ms, WAIT_MS_MAX) * 1_000
         refused = await plane.ask_read(after.seen, self.clock.monotonic_us() + wait_us)
-        if refused is None or writes:
+        if refused is None:
+            return
+        if writes:
+            if refused.lost:  # or every later write of this session would wait for it again
+                gone = {gap.origin for gap in refused.missing}
+                seen = {origin: seq for origin, seq in after.seen if origin not in gone}
+                session.after = replace(after, seen=Cursor(seen)).encode()
             return
         missing = [f"{gap.origin}:{gap.last}" for gap in refused.missing]
         if refused.lost:

@@ -51,7 +51,7 @@ def test_too_few_in_reach_is_told_before_anything_is_logged() -> None:
     assert answer is not None
     assert (answer.outcome, answer.reason) == (
         Outcome.NOT_WRITTEN,
-        "1 of 2 voters are in reach",
+        "1 of the 2 voters that are needed are in sync",
     )
     assert quorum.admit(WriteWanted(2, 1_000, allow_pending=True), ABC, {A}) is None
     assert quorum.admit(WriteWanted(3, 1_000, known=DOT), ABC, {A}) is None

@@ -84,7 +84,7 @@ def test_a_lone_node_refuses_a_write_that_more_nodes_must_hold(node: Harness) ->
     assert caught.value.code is Code.NOT_WRITTEN
     assert node.call("List", namespace="a/b")["count"] == 0
     node.call("Store", title="t", content="c", namespace="b")
-    pending = {"allow_pending": True, "deadline_ms": 1}
+    pending = {"allow_pending": True, "deadline_ms": 0}
     answer = node.call("Store", title="t", content="c", namespace="a/b", options=pending)
     assert (answer["write"]["outcome"], answer["write"]["needed"]) == ("pending", 2)
 
