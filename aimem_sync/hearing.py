@@ -81,6 +81,7 @@ class Hearing(Knowledge):
         refusal = status.get(origin, Status.OK)
         if refusal is not Status.OK:
             return [*out, Note(refusal.value, node), self._ack(waiting, refusal)]
+        self.links[node].sent_own(origin, append.ops[-1].seq)
         self.intake.wait(waiting)
         return [*out, *self._acks()]
 

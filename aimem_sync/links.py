@@ -135,6 +135,11 @@ class Link:
         self.heard_us = now_us
         return True
 
+    def sent_own(self, origin: Origin, seq: int) -> None:
+        """It has sent ops of its own log, which it never does before they are on its disk."""
+        if origin.incarnation == self.incarnation:
+            self._hold({origin: seq})
+
     def take_ack(self, now_us: int, ack: AppendAck) -> bool:
         """Take in an answer. False if an earlier incarnation is speaking."""
         if not self.incarnation or not self._may_count(ack.incarnation):

@@ -177,6 +177,14 @@ class Team:
     def run(self, coroutine: Any, timeout_s: float = 60) -> Any:
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(timeout_s)
 
+    def loop_call(self, function: Callable[..., Any], *given: Any) -> Any:
+        """Call something where all of the nodes live."""
+
+        async def call() -> Any:
+            return function(*given)
+
+        return self.run(call())
+
     def call(
         self, name: str, operation: str, session: Any = None, /, **fields: Any
     ) -> dict[str, Any]:
@@ -286,6 +294,15 @@ class Team:
             return ""
 
         return str(self.run(ask()))
+
+    def call_change(self, name: str, of: str, address: str) -> Config:
+        """Have the voters believe that a member is found elsewhere."""
+
+        def make(config: Config) -> Config:
+            return config.with_address(self.ids[of], of, address)
+
+        changed: Config = self.run(self.core(name).cluster.change(make))
+        return changed
 
     def move(self, name: str) -> str:
         """Give a node that is stopped another port from now on; its new address."""

@@ -22,7 +22,6 @@ from aimem_sync.display import Display
 from aimem_sync.events import NotWritten, WriteWanted, Wrote
 from aimem_sync.lamport import next_lamport
 from aimem_sync.log import Head, append
-from aimem_sync.members import Config
 from aimem_sync.op import Dot, Kind, Op, Origin, Stamp, encode_op
 
 if TYPE_CHECKING:
@@ -34,6 +33,8 @@ R = TypeVar("R")
 DEADLINE_MS: Final = 1_500
 CATCH_BREATH_S: Final = 0.005
 """Before a write that came too soon after a burst is tried again."""
+UNREACHABLE: Final = "unreachable"
+"""As aimem_sync.peers calls a member that was not heard of lately."""
 OPS_PER_WRITE_MAX: Final = 5_000
 """What one request may append. A bulk store of 1,000 memories stays far below; a forget pages."""
 
@@ -360,30 +361,41 @@ def ack_of(answer: effects.Answer, plane: "Plane") -> Ack:
         raise not_written(answer, plane)
     if answer.outcome is effects.Outcome.COMMITTED:
         return Ack(Outcome.COMMITTED, len(answer.acked_by), answer.needed)
-    peers = peers_of(answer, plane.config)
+    peers = peers_of(answer, plane)
     return Ack(Outcome.PENDING, len(answer.acked_by), answer.needed, answer.reason, peers)
 
 
-def peers_of(answer: effects.Answer, config: Config) -> tuple[PeerStatus, ...]:
-    """Each other member with the reason why it does not hold the write yet."""
-    names = {member.node_id: member.name for member in config.members}
+def peers_of(answer: effects.Answer, plane: "Plane") -> tuple[PeerStatus, ...]:
+    """Each other member with the reason why it does not hold the write yet.
+
+    Of one that is out of reach the connections know more than the core does: a certificate that is
+    not the member's own must not look like a machine that is switched off.
+    """
+    names = {member.node_id: member.name for member in plane.config.members}
+
+    def why(node_id: str, state: str, reason: str) -> str:
+        return (plane.net.why_not(node_id) if state == UNREACHABLE else "") or reason
+
     return tuple(
-        PeerStatus(node_id=node_id, name=names.get(node_id, ""), state=state, reason=reason)
+        PeerStatus(
+            node_id=node_id, name=names.get(node_id, ""), state=state,
+            reason=why(node_id, state, reason),
+        )
         for node_id, state, reason in answer.peers
-    )
+    )  # fmt: skip
 
 
 def not_written(answer: effects.Answer, plane: "Plane") -> Failure:
     """Too few members are in reach. Nothing was logged anywhere."""
     peers = [
         {"node_id": one.node_id, "name": one.name, "state": one.state, "reason": one.reason}
-        for one in peers_of(answer, plane.config)
+        for one in peers_of(answer, plane)
     ]
     return Failure(
         Code.NOT_WRITTEN,
         f"nothing was written: {answer.reason}",
-        next="Send it again when more members are in reach, or allow it to be pending "
-        "(options.allow_pending).",
+        next="Send it again when more members are in reach, or let it be pending: "
+        "options.allow_pending, --allow-pending on the command line.",
         details={"needed": answer.needed, "reason": answer.reason, "peers": peers},
     )
 

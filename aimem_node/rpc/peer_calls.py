@@ -19,7 +19,7 @@ from aimem_node.replica.identity import Identity
 from aimem_node.rpc import peer_asks as asks
 from aimem_node.rpc import peer_snapshot
 from aimem_node.rpc.peer_asks import ChainAsk, DigestAnswer, DigestAsk
-from aimem_node.rpc.peer_dialer import carried, claims, open_channel
+from aimem_node.rpc.peer_dialer import carried, claims, open_channel, plain
 from aimem_node.rpc.peer_server import SERVICE
 from aimem_node.rpc.peer_snapshot import SnapshotFacts
 from aimem_sync.events import Disconnected
@@ -212,5 +212,5 @@ def _name(member: Member) -> str:
 def _why(error: BaseException) -> str:
     if isinstance(error, grpc.aio.AioRpcError):
         refused = carried(error)
-        return refused.message if refused else error.details() or error.code().name
+        return refused.message if refused else plain(error)
     return str(error) or type(error).__name__

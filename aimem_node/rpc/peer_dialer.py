@@ -261,7 +261,7 @@ class Dialer:
         """Say why it failed; whether it is a refusal."""
         failure = carried(error) or await self._looked(error, member)
         if failure is None:
-            self._unreachable(error.details() or error.code().name)
+            self._unreachable(plain(error))
             return False
         self._refused(failure)
         return True
@@ -301,6 +301,23 @@ class Dialer:
     def _unreachable(self, why: str) -> None:
         self._is_trying = False
         self.why = f"unreachable: {why}"[:200]
+
+
+def plain(error: Any) -> str:
+    """What became of an attempt, in words for people: gRPC's own name no member and no cause."""
+    said = (error.details() or "").lower()
+    if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED or "timed out" in said:
+        return "it does not answer"
+    known = {
+        "refused": "nothing listens there",
+        "no route": "there is no route to it",
+        "resolution": "its name is not known",
+        "ping": "it fell silent",
+        "keepalive": "it fell silent",
+        "reset": "the connection broke",
+        "closed": "the connection broke",
+    }
+    return next((word for sign, word in known.items() if sign in said), error.code().name.lower())
 
 
 def carried(error: Any) -> Failure | None:

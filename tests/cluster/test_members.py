@@ -347,7 +347,7 @@ def test_the_old_key_is_kept_until_every_member_knows_the_new_one(
     three: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else a member that was away would find nobody at b whom it knows."""
-    monkeypatch.setattr("aimem_node.replica.rotating.SPREAD_LOOKS_MAX", 3)
+    monkeypatch.setattr("aimem_node.replica.rotating.SPREAD_LOOKS_MAX", 20)
     old = three.identities["b"].fingerprint
     three.stop("c")
     three.until(lambda: three.status_state("b", "c") == "unreachable", "c is away")
