@@ -44,6 +44,8 @@ from aimem_node.store.schema import SCHEMA
 from aimem_node.store.store import Store
 from aimem_node.version import VERSION
 
+BEGUN = ("address.json", "invites.json", "joining.json", "rotating.json")
+"""What a node leaves beside its key once it has begun to have to do with others."""
 EXIT_FAILED = 70
 """The node latched after a disk error and must be opened anew."""
 
@@ -281,13 +283,30 @@ class Node:
             self._listening.extend(addresses)
 
     async def _meet_others(self, core: Core, clock: Clock, chance: Chance) -> None:
-        from aimem_node.peering import Peering, no_detour
+        """Be ready for other members: at once if there are or may be any, else when first asked.
 
-        peering = Peering(core.cluster, self.settings, clock, chance, self.dial or no_detour)
-        self._ways.append(peering)
-        await peering.start()
-        if peering.address:
-            self._listening.append(f"peers:{peering.address}")
+        A lone node is spared the code for it, which takes memory.
+        """
+        meeting = asyncio.Lock()
+
+        async def meet() -> None:
+            from aimem_node.peering import Peering, no_detour
+
+            async with meeting:
+                if core.cluster.invites is not None:
+                    return
+                dial = self.dial or no_detour
+                peering = Peering(core.cluster, self.settings, clock, chance, dial)
+                self._ways.append(peering)
+                await peering.start()
+                if peering.address:
+                    self._listening.append(f"peers:{peering.address}")
+
+        core.cluster.meet_others = meet
+        home = identity_dir(str(self.settings.data_dir))
+        begun = any((home / name).exists() for name in BEGUN)
+        if self.settings.peer or not core.plane.is_alone or begun:
+            await meet()
 
     async def stop(self) -> None:
         """Close the ways in, then the core. Safe to call twice."""

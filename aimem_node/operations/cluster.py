@@ -128,9 +128,7 @@ async def leave(call: ClusterCall, request: LeaveRequest) -> MembersChanged:
             Code.CONFLICT, "this node is the last voter: the others could decide nothing",
             next="Promote another one first: aimem-node promote NODE",
         )  # fmt: skip
-    check_majority(
-        call, call.cluster.status(call.now_us), f"Run aimem-node evict {me.node_id[:8]}"
-    )
+    check_majority(call, call.cluster.status(call.now_us), f"Run aimem-node evict {me.node_id[:8]}")
     config = await call.cluster.leave(force=bool(request.force))
     said = (
         f"this node has left cluster {before.cluster_id[:8]} and goes on alone, with all its "

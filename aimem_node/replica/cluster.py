@@ -7,7 +7,7 @@ the present one, and are the only ones that do.
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from aimem_node import logs
@@ -59,6 +59,8 @@ class Cluster:
         self.reopen_peer: Callable[[], Any] | None = None
         "Listen and dial anew, with another key."
         self.ready_lag_ops = ready_lag_ops
+        self.meet_others: Callable[[], Awaitable[None]] | None = None
+        "Makes the four above and the three below, if they are not there yet."
         self.invites: Any = None
         self.joining: Any = None
         self.rotating: Any = None
@@ -100,6 +102,16 @@ class Cluster:
                 next="Give more of the node id.", details={"ids": ids},
             )  # fmt: skip
         return found[0]
+
+    async def met(self) -> None:
+        """Be ready to invite, to join and to change keys. Raises UNIMPLEMENTED without a way to."""
+        if self.invites is None:
+            if self.meet_others is None:
+                raise Failure(
+                    Code.UNIMPLEMENTED, "this node was started without a way to other members",
+                    next="Start it with aimem-node run or aimem-node start.",
+                )  # fmt: skip
+            await self.meet_others()
 
     def status(self, _now_us: int) -> ClusterStatusResponse:
         """How the cluster stands, as this node sees it."""

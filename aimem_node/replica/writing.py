@@ -171,6 +171,8 @@ class Attempt(Generic[R]):
         self._loop = asyncio.get_running_loop()
         self._done: asyncio.Future[Written[R]] = self._loop.create_future()
         self._begun = False
+        self._unsure = False
+        "Whether the core was not asked if enough members are in sync: the transaction has to."
         self._future: Future[_Kept[R]] | None = None
 
     async def run(self) -> Written[R]:
@@ -179,9 +181,9 @@ class Attempt(Generic[R]):
         deadline_us = self._replica.clock.monotonic_us() + wish.deadline_ms * 1_000
         while True:
             # Where W hangs on the namespace it is checked in the transaction, which alone knows.
-            unsure = self._replica.copies_set
+            self._unsure = self._replica.copies_set
             wanted = WriteWanted(
-                self._request, deadline_us, wish.needed, wish.allow_pending or unsure
+                self._request, deadline_us, wish.needed, wish.allow_pending or self._unsure
             )
             answered = plane.ask_write(wanted, self._begin)
             try:
@@ -309,9 +311,9 @@ class Attempt(Generic[R]):
             return self._wish.needed, None
         found = replica.copies(session, ops)
         replica.copies_set = found is not None
-        if found is None:
+        if found is None and not self._unsure:
             return self._wish.needed, None  # the core has seen to it
-        needed, eligible = found
+        needed, eligible = found or (self._wish.needed, None)
         needed = max(self._wish.needed, needed) if eligible else (self._wish.needed or needed)
         config = self._plane.config
         counted = config.voters if eligible is None else config.voters & eligible

@@ -317,7 +317,9 @@ def plain(error: Any) -> str:
         "reset": "the connection broke",
         "closed": "the connection broke",
     }
-    return next((word for sign, word in known.items() if sign in said), error.code().name.lower())
+    if error.code() is not grpc.StatusCode.UNAVAILABLE:
+        return str(error.details() or error.code().name.lower())
+    return next((word for sign, word in known.items() if sign in said), "it is out of reach")
 
 
 def carried(error: Any) -> Failure | None:
