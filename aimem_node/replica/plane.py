@@ -8,6 +8,7 @@ as an event. Nothing is decided here but what the core cannot know: what a disk 
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -75,8 +76,6 @@ from aimem_sync.messages import Append, Message, Page, Snapshot, SnapshotWanted
 
 TICK_S: Final = 0.1
 TICK_ALONE_S: Final = 1.0
-BATCH_BYTES_MAX: Final = 1 << 20
-"""Of the ops in one Append or Page. A single op may be as large as that by itself."""
 READ_MS: Final = 10_000
 DAY_US: Final = 86_400_000_000
 SUM_EVERY_US: Final = 5_000_000
@@ -294,11 +293,23 @@ class Plane:
         self.net.follow(self.config, self.history)
         for told in self.on_config:
             told(self.config)
-        for asked in list(self._asked.values()):
+        for request, asked in list(self._asked.items()):
+            self._take_along(request, asked)
+        self._look()
+
+    def _take_along(self, request: int, asked: Asked) -> None:
+        """A write in hand meets another list. Once begun it may be in the log: then the core is
+        not asked again whether it may be done, since nobody may call it unwritten any more."""
+        needed, voters = asked.wanted.needed, len(self.config.voters)
+        if not asked.begun:
             self.feed(asked.wanted)
+        elif needed > voters:
+            why = f"{needed} voters are needed and there are {voters} now"
+            self._answered(request, Answer(request, Outcome.PENDING, (self.core.me,), needed, why))
+        else:
+            self.feed(replace(asked.wanted, allow_pending=True))
             if asked.wrote is not None:
                 self.feed(asked.wrote)
-        self._look()
 
     def _do(self, effect: Effect) -> None:
         match effect:

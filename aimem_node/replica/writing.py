@@ -191,6 +191,8 @@ class Attempt(Generic[R]):
                     written = await self._done
                     return replace(written, ack=ack_of(await answered, plane))
                 answer = await answered
+            except _TooFewError as few:
+                answer = self._too_few(few)
             except asyncio.CancelledError:
                 if self._future is not None:
                     self._future.cancel()  # if its turn has not come, it need not come
@@ -203,7 +205,14 @@ class Attempt(Generic[R]):
             if late or plane.in_reach() < answer.needed:
                 return await self._refused(answer)
             await asyncio.sleep(CATCH_BREATH_S)
-            self._request = plane.new_request()
+            self._request, self._begun = plane.new_request(), False
+            self._done = self._loop.create_future()
+
+    def _too_few(self, few: _TooFewError) -> effects.Answer:
+        peers = self._plane.core.peer_status(self._plane.own_dot())
+        return effects.Answer(
+            self._request, effects.Outcome.NOT_WRITTEN, (), few.wanted, str(few), peers
+        )
 
     async def _refused(self, answer: effects.Answer) -> Written[R]:
         """The core would have nothing begun; but the request key may have been used before."""
@@ -249,13 +258,6 @@ class Attempt(Generic[R]):
             self._done.set_result(kept.written)
 
     def _failed(self, error: BaseException) -> None:
-        if isinstance(error, _TooFewError):
-            reason = str(error)
-            peers = self._plane.core.peer_status(self._plane.own_dot())
-            answer = effects.Answer(
-                self._request, effects.Outcome.NOT_WRITTEN, (), error.wanted, reason, peers
-            )
-            error = not_written(answer, self._plane)
         self._plane.feed(NotWritten(self._request, str(error)))
         if not self._done.done():
             self._done.set_exception(error)

@@ -104,7 +104,8 @@ def test_a_burst_against_a_slow_peer_arrives_whole(three: Team) -> None:
     async def burst() -> None:
         async def one(at: int) -> None:
             memories = [{"title": f"{at}.{i}", "content": "x"} for i in range(250)]
-            await three.acall("a", "BulkStore", memories=memories)
+            patient = {"deadline_ms": 60_000}
+            await three.acall("a", "BulkStore", memories=memories, options=patient)
 
         await asyncio.gather(*(one(at) for at in range(40)))
 

@@ -8,12 +8,15 @@ import pytest
 
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.contract.values import Outcome
+from aimem_node.replica import outbox
 from aimem_node.replica import plane as plane_module
 from aimem_sync.cursor import Cursor
 from aimem_sync.dataplane import DataPlane
+from aimem_sync.dot import Origin
+from aimem_sync.log import Head
 from aimem_sync.messages import Append, AppendAck, Beat, Pull, Snapshot, SnapshotRequired
 from aimem_sync.op import Op, decode_op, encode_op
-from tests.aimem_node.replica.members_stage import INCARNATION, Room, play
+from tests.aimem_node.replica.members_stage import Room, play
 
 
 def seqs(encoded: list[bytes]) -> list[int]:
@@ -69,7 +72,7 @@ def test_ops_are_sent_alike_from_memory_and_from_the_file(tmp_path: Path) -> Non
 def test_an_append_obeys_the_byte_limit_and_the_rest_follows_the_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, remembered: bool
 ) -> None:
-    monkeypatch.setattr(plane_module, "BATCH_BYTES_MAX", 2_500)
+    monkeypatch.setattr(outbox, "BATCH_BYTES_MAX", 2_500)
 
     async def scene(room: Room) -> None:
         await room.gather()
@@ -96,8 +99,10 @@ def test_a_page_obeys_the_byte_limit_but_is_never_empty(
         await room.gather()
         await many(room, 6, size=700)
         room.beat("b")
-        for pull_id, limit, wanted in ((1, 1 << 20, 6), (2, 2_500, 2), (3, 10, 1)):
-            monkeypatch.setattr(plane_module, "BATCH_BYTES_MAX", limit)
+        sizes = [len(encode_op(op)) for op in await room.ops()]
+        limits = {1 << 20: 6, sum(sizes[:2]) + 9: 2, 10: 1}
+        for pull_id, (limit, wanted) in enumerate(limits.items(), 1):
+            monkeypatch.setattr(outbox, "BATCH_BYTES_MAX", limit)
             room.say("b", Pull(pull_id, (room.own,), Cursor(), 256))
             await room.until(lambda: room.net.pages)
             answered, ops, _ = room.net.pages.pop()
@@ -167,17 +172,22 @@ def test_a_member_that_is_behind_is_pulled_from(tmp_path: Path) -> None:
     async def scene(room: Room) -> None:
         await room.gather()
         last = room.write_ops("c", 4)[-1]
-        room.beat("b", heads={room.log_of("c"): head(last)})
+        await lagging(room, {room.log_of("c"): head(last)})
         pull = await room.until(lambda: next((m for _, m in room.net.sent if isinstance(m, Pull)), 0))
         assert pull.origins == (room.log_of("c"),)
 
     play(tmp_path, scene)
 
 
-def head(op: Op):
-    from aimem_sync.log import Head
-
+def head(op: Op) -> Head:
     return Head(op.seq, op.chain)
+
+
+async def lagging(room: Room, heads: dict[Origin, Head]) -> None:
+    """Member b has more than node a, and goes on having more."""
+    room.beat("b", heads=heads)
+    room.clock.move(seconds=1)
+    room.beat("b", heads=heads)
 
 
 def test_a_snapshot_that_is_no_good_leaves_everything_as_it_was(tmp_path: Path) -> None:
@@ -185,7 +195,7 @@ def test_a_snapshot_that_is_no_good_leaves_everything_as_it_was(tmp_path: Path) 
         await room.gather()
         last = room.write_ops("c", 4)[-1]
         heads = {room.log_of("c"): head(last)}
-        room.beat("b", heads=heads)
+        await lagging(room, heads)
         pull = await room.until(lambda: next((m for _, m in room.net.sent if isinstance(m, Pull)), 0))
         room.say("b", SnapshotRequired(pull.pull_id, Cursor()))
         ((to, pull_id),) = await room.until(lambda: room.net.downloads)
@@ -262,6 +272,7 @@ def test_members_are_beaten_to_twice_a_second(tmp_path: Path) -> None:
 def test_a_swap_keeps_the_writes_in_hand(tmp_path: Path) -> None:
     async def scene(room: Room) -> None:
         config = await room.gather()
+        await many(room, 1)
         room.beat()
         writing = asyncio.ensure_future(room.write(deadline_ms=60_000))
         await room.until(lambda: room.net.appends)
@@ -271,7 +282,7 @@ def test_a_swap_keeps_the_writes_in_hand(tmp_path: Path) -> None:
         room.beat("b", "c")
         written = await writing
         assert written.ack.outcome is Outcome.COMMITTED
-        assert len(await room.ops()) == 1, "it was stamped once"
+        assert len(await room.ops()) == 2, "it was stamped once"
 
     play(tmp_path, scene)
 
@@ -360,12 +371,12 @@ def test_whoever_waits_when_the_node_stops_is_told_that_nothing_more_is_known(
 def test_two_that_want_a_snapshot_at_once_get_the_same_file(tmp_path: Path) -> None:
     async def scene(room: Room) -> None:
         await many(room, 3)
-        one, two = room.plane.snapshot_file(), room.plane.snapshot_file()
+        ask = room.plane.snapshot_file
+        one, two = await asyncio.gather(ask(room.id("b")), ask(room.id("c")))
         assert one is two
-        made = await one
-        assert made.heads[room.own].seq == 3
+        assert one.heads[room.own].seq == 3
         await many(room, 1)
-        assert (await room.plane.snapshot_file()).heads[room.own].seq == 4
+        assert (await ask(room.id("b"))).heads[room.own].seq == 4
 
     play(tmp_path, scene)
 
