@@ -67,9 +67,10 @@ class ClusterGauges:
             "aimem_heal_seconds",
             "Time from a member's return to its being in sync again.",
             buckets=HEAL_BUCKETS_S,
-            registry=registry,
+            registry=None,
         )
         registry.register(self)
+        registry.register(self._heals)  # after what fills it, or a scrape would show the last one's
 
     def collect(self) -> Iterator[Any]:
         """All families, as they are now."""
@@ -84,11 +85,11 @@ class ClusterGauges:
             "aimem_in_sync", "Voters that can confirm a write now.",
             len(plane.in_sync & core.config.voters),
         )  # fmt: skip
-        pending = core.own_seq - plane.committed.get(plane.origin, 0)
+        pending = plane.pending_writes()
         yield _one("aimem_writes_pending", "Own ops not known to be committed.", pending)
         yield _one(
             "aimem_writes_pending_oldest_seconds", "Age of the oldest of them.",
-            plane.watch.oldest_ms(now_us) / 1e3,
+            plane.watch.oldest_ms(now_us) / 1e3 if pending else 0,
         )  # fmt: skip
         yield _one("aimem_fenced", "1 when the node may not write.", bool(core.fenced))
         yield _one("aimem_logs_forked", "Logs of two histories.", len(core.intake.forked))

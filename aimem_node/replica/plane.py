@@ -180,6 +180,10 @@ class Plane:
         near = {n for n in self.config.voters if n in links and links[n].in_reach(now_us)}
         return len(near | ({self.core.me} & self.config.voters))
 
+    def pending_writes(self) -> int:
+        """How many own ops are not known to be committed, as of now and not of the last tick."""
+        return self.core.own_seq - self.core.committed().get(self.origin, 0)
+
     def diverged_from(self) -> frozenset[str]:
         """Members that hold the same logs and, when last compared, another state."""
         return frozenset(self.core.divergences)

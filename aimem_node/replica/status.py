@@ -28,6 +28,7 @@ def status_of(cluster: "Cluster", progress: JoinResponse | None, knocks: tuple[K
     now_us = plane.clock.monotonic_us()
     members = tuple(_member(cluster, member, now_us) for member in config.members)
     missing = max((one.ahead_ops for one in members), default=0)
+    pending = plane.pending_writes()
     diverged = plane.diverged_from()
     refusing = _all_refuse(cluster)
     near = len(plane.in_sync & config.voters)
@@ -56,8 +57,8 @@ def status_of(cluster: "Cluster", progress: JoinResponse | None, knocks: tuple[K
         needed=config.majority,
         in_sync=near,
         members=members,
-        pending_writes=core.own_seq - plane.committed.get(plane.origin, 0),
-        pending_oldest_ms=plane.watch.oldest_ms(now_us),
+        pending_writes=pending,
+        pending_oldest_ms=plane.watch.oldest_ms(now_us) if pending else 0,
         state=state,
         reason=reason,
         revoked=tuple(sorted(config.revoked)),

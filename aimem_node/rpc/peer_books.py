@@ -20,10 +20,8 @@ from aimem_node.rpc.peer_asks import (
 )
 from aimem_node.store.store import Store
 from aimem_node.store.view import View
-from aimem_sync.digest import record_hash
 from aimem_sync.dot import Dot
 from aimem_sync.op import encode_op
-from aimem_sync.state import encode_state
 
 READ_MS: Final = 60_000
 
@@ -76,6 +74,5 @@ def _digest(view: View, ask: DigestAsk) -> DigestAnswer:
         return DigestAnswer(have, tuple((str(at), one) for at, one in enumerate(sums)))
     if ask.level == LEVEL_HASHES:
         return DigestAnswer(have, tuple(record_hashes(view, frozenset(ask.buckets))))
-    states = ((name, view.state(name)) for name in ask.record_ids)
-    shown = [(n, encode_state(s)) for n, s in states if s is not None and record_hash(s)]
-    return DigestAnswer(have, tuple(shown))
+    # Records themselves are not told: they hold text that the one who asks may not hold.
+    return DigestAnswer(have, ())

@@ -51,8 +51,8 @@ class FakeNet(Nobody):
     def send_append(
         self,
         node_id: str,
-        epoch: int,  # noqa: ARG002
-        durable_upto: int,  # noqa: ARG002
+        epoch: int,
+        durable_upto: int,
         ops: list[bytes],
         beside: list[bytes],
     ) -> None:
@@ -60,7 +60,7 @@ class FakeNet(Nobody):
 
     def send_page(
         self,
-        node_id: str,  # noqa: ARG002
+        node_id: str,
         pull_id: int,
         ops: list[bytes],
         beside: list[bytes],
@@ -70,7 +70,7 @@ class FakeNet(Nobody):
     def download(self, node_id: str, pull_id: int) -> None:
         self.downloads.append((node_id, pull_id))
 
-    def follow(self, config: Config, history: Sequence[Config]) -> None:  # noqa: ARG002
+    def follow(self, config: Config, history: Sequence[Config]) -> None:
         self.followed.append(config.epoch)
 
     def why_not(self, node_id: str) -> str:
@@ -220,9 +220,7 @@ class Room:
 
 def _member(identity: Identity, name: str, role: Role) -> Member:
     der = der_of(identity.cert_pem)
-    return Member(
-        identity.node_id, (identity.fingerprint,), role, name, f"{name}.lan:7740", (der,)
-    )
+    return Member(identity.node_id, (identity.fingerprint,), role, name, f"{name}.lan:7740", (der,))
 
 
 def play(

@@ -173,7 +173,9 @@ def test_a_member_that_is_behind_is_pulled_from(tmp_path: Path) -> None:
         await room.gather()
         last = room.write_ops("c", 4)[-1]
         await lagging(room, {room.log_of("c"): head(last)})
-        pull = await room.until(lambda: next((m for _, m in room.net.sent if isinstance(m, Pull)), 0))
+        pull = await room.until(
+            lambda: next((m for _, m in room.net.sent if isinstance(m, Pull)), 0)
+        )
         assert pull.origins == (room.log_of("c"),)
 
     play(tmp_path, scene)
@@ -196,7 +198,9 @@ def test_a_snapshot_that_is_no_good_leaves_everything_as_it_was(tmp_path: Path) 
         last = room.write_ops("c", 4)[-1]
         heads = {room.log_of("c"): head(last)}
         await lagging(room, heads)
-        pull = await room.until(lambda: next((m for _, m in room.net.sent if isinstance(m, Pull)), 0))
+        pull = await room.until(
+            lambda: next((m for _, m in room.net.sent if isinstance(m, Pull)), 0)
+        )
         room.say("b", SnapshotRequired(pull.pull_id, Cursor()))
         ((to, pull_id),) = await room.until(lambda: room.net.downloads)
         assert to == room.id("b")
@@ -260,7 +264,9 @@ def test_members_are_beaten_to_twice_a_second(tmp_path: Path) -> None:
         for _ in range(3):
             room.net.sent.clear()
             room.clock.move(seconds=0.5)
-            beats = await room.until(lambda: len([1 for _, m in room.net.sent if isinstance(m, Beat)]) // 2)
+            beats = await room.until(
+                lambda: len([1 for _, m in room.net.sent if isinstance(m, Beat)]) // 2
+            )
             assert beats == 1
 
     play(tmp_path, scene)

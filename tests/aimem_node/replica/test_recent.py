@@ -49,7 +49,9 @@ def test_an_op_that_does_not_follow_the_last_one_begins_anew(gap: int) -> None:
 
 def test_a_batch_ends_before_it_is_too_large_but_is_never_empty() -> None:
     kept = holding(1, 2, 3, size=100)
-    sizes = {limit: len((kept.run(run(1, 3), limit, "b") or ([], []))[0]) for limit in (1, 250, 300)}
+    sizes = {
+        limit: len((kept.run(run(1, 3), limit, "b") or ([], []))[0]) for limit in (1, 250, 300)
+    }
     assert sizes == {1: 1, 250: 2, 300: 3}
 
 

@@ -24,7 +24,7 @@ from aimem_node.replica.votes import VoteFile
 from aimem_node.store.store import Store
 from aimem_sync.dataplane import Standing
 from aimem_sync.faults import OpFault
-from aimem_sync.members import Config, Endorsement, Member, Role, endorsed_bytes, encode_config
+from aimem_sync.members import Config, Endorsement, Member, Role, encode_config, endorsed_bytes
 from aimem_sync.op import Origin
 
 
@@ -45,8 +45,14 @@ class Home:
     def load(self, *, retain: bool = False, name: str = "lab") -> Standing:
         return asyncio.run(
             load(
-                self.store, self.identity, self.origin, self.votes, name=name, address="lab:7740",
-                retain=retain, snapshot_lag_ops=7,
+                self.store,
+                self.identity,
+                self.origin,
+                self.votes,
+                name=name,
+                address="lab:7740",
+                retain=retain,
+                snapshot_lag_ops=7,
             )  # fmt: skip
         )
 
