@@ -85,7 +85,7 @@ class Knowledge:
         self.now_us = 0
         self.wall_less_now_us = 0
         "What the wall clock shows beyond the monotonic one, as of the last Tick."
-        self._ticket = 0
+        self.last_ticket = 0
         self._forgot_us = 0
         self._meet(self.config)
 
@@ -184,5 +184,5 @@ class Knowledge:
             link.paused_until_us = 0  # whoever refused because of the epoch may take it now
 
     def _new_ticket(self) -> int:
-        self._ticket += 1
-        return self._ticket
+        self.last_ticket += 1
+        return self.last_ticket

@@ -160,8 +160,9 @@ class Quorum:
         return Answer(write.request, Outcome.PENDING, tuple(sorted(acked)), needed, reason, peers)
 
     def next_deadline_us(self) -> int | None:
-        """When to look again at the latest."""
-        return min((write.deadline_us for write in self.open.values()), default=None)
+        """When to look again at the latest. Of one that is not stamped yet, its stamp will tell."""
+        stamped = (write for write in self.open.values() if write.dot is not None)
+        return min((write.deadline_us for write in stamped), default=None)
 
 
 def commit_seq(config: Config, seqs: Iterable[tuple[str, int]]) -> int:

@@ -295,13 +295,15 @@ class Team:
 
         return str(self.run(ask()))
 
-    def call_change(self, name: str, of: str, address: str) -> Config:
-        """Have the voters believe that a member is found elsewhere."""
+    def call_change(self, asked: str, of: str, name: str = "", address: str = "") -> Config:
+        """Have the voters call a member otherwise, or believe that it is found elsewhere."""
 
         def make(config: Config) -> Config:
-            return config.with_address(self.ids[of], of, address)
+            was = config.member(self.ids[of])
+            assert was is not None
+            return config.with_address(was.node_id, name or was.name, address or was.address)
 
-        changed: Config = self.run(self.core(name).cluster.change(make))
+        changed: Config = self.run(self.core(asked).cluster.change(make))
         return changed
 
     def move(self, name: str) -> str:

@@ -43,6 +43,7 @@ WITHOUT_OWN_TEST = {
     "aimem_node/logs.py": "set-up of structlog, no branches",
     "aimem_node/metrics.py": "names of metrics; test_dispatch sees every one of them move",
     "aimem_node/operations/everything.py": "a list of imports; test_registry checks what it fills",
+    "aimem_node/replica/desk.py": "three values; test_plane and test_gauges use all of them",
     "aimem_node/replica/touch.py": "a value and a protocol; test_tally and test_touching use them",
 }
 """Modules of aimem_node without a test file of their own, and what tests them instead."""

@@ -169,8 +169,11 @@ class Cluster:
     def level(self) -> Level:
         """How far this node is from holding all that the others hold."""
         plane = self.plane
-        got = plane.download
-        if got is not None and not got.installed:
+        got, catchup = plane.download, plane.core.catchup
+        awaited = {asked.pull_id for asked in catchup.asked.values()}
+        if got is not None and not got.installed and (
+            catchup.installing or got.pull_id in awaited
+        ):  # fmt: skip
             return Level("snapshot", got.done, got.total)
         size = got.total if got is not None else 0
         now_us = plane.clock.monotonic_us()
@@ -250,8 +253,9 @@ class Cluster:
                 if done.won:
                     return wanted
                 reason = done.reason
-                if self.plane.config.epoch == before.epoch:
-                    break
+                now = self.plane.config
+                if now.epoch == before.epoch or now.cluster_id != before.cluster_id:
+                    break  # what was wanted of one cluster is not to be done to another
         raise Failure(
             Code.UNAVAILABLE,
             f"the members were not changed: {reason}",
@@ -334,12 +338,16 @@ class Cluster:
         plane = self.plane
         if reason != OLD_IMAGE:
             return
-        seq, mine = plane.core.own_seq, plane.core.intake.durable.get(plane.origin)
+        # Behind all that the writer had in hand: what came to disk since the core heard of it last
+        # may be another history than the one that others hold.
+        head = await asyncio.wrap_future(
+            self.replica.store.writer.submit(lambda session: session.head(plane.origin))
+        )
         while plane.core.fenced:
             for node_id in plane.core.links:
                 with contextlib.suppress(Failure):
-                    (theirs,) = await plane.net.chain_at(node_id, plane.origin, (max(seq, 1),))
-                    if mine is None or theirs == mine.chain:
+                    (theirs,) = await plane.net.chain_at(node_id, plane.origin, (max(head.seq, 1),))
+                    if not head.seq or theirs == head.chain:
                         await self.renew()
                         return
                     if theirs:

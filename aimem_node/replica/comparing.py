@@ -48,7 +48,9 @@ async def _compared(plane: "Plane", member: Member) -> str:
     if found.likeness is Likeness.UNKNOWN:
         ahead, behind = _ops(have, mine_have), _ops(mine_have, have)
         return f"{called}: not level, it has {ahead} ops more and {behind} ops less than this node"
-    records = await _differing(plane, member, found.buckets)
+    records, withheld = await _differing(plane, member, found.buckets)
+    if not records:
+        return f"{called}: equal but for {withheld} records that one of the two may not hold"
     shown = ", ".join(records[:SHOWN_MAX])
     more = f" and {len(records) - SHOWN_MAX} more" if len(records) > SHOWN_MAX else ""
     return f"{called}: the records differ: {shown}{more}"
@@ -61,16 +63,37 @@ async def _read_mine(plane: "Plane") -> tuple[Cursor, Digest]:
     return await asyncio.wrap_future(plane.store.readers.submit(read, READ_MS))
 
 
-async def _differing(plane: "Plane", member: Member, buckets: Sequence[int]) -> list[str]:
+async def _differing(
+    plane: "Plane", member: Member, buckets: Sequence[int]
+) -> tuple[list[str], int]:
+    """Records of these buckets that should be alike and are not; and how many need not be."""
     theirs = await plane.net.record_hashes(member.node_id, buckets)
     wanted = frozenset(buckets)
 
-    def read(view: View) -> dict[str, bytes]:
-        return dict(record_hashes(view, wanted))
+    def read(view: View) -> tuple[list[str], int]:
+        mine = dict(record_hashes(view, wanted))
+        names = sorted({*mine, *theirs})
+        differ = [name for name in names if mine.get(name) != theirs.get(name)]
+        bare = _withheld_here(view)
+        unlike = [n for n in differ if n not in bare and _may_have(plane, view, member, n)]
+        return unlike, len(differ) - len(unlike)
 
-    mine = await asyncio.wrap_future(plane.store.readers.submit(read, READ_MS))
-    names = sorted({*mine, *theirs})
-    return [name for name in names if mine.get(name) != theirs.get(name)]
+    return await asyncio.wrap_future(plane.store.readers.submit(read, READ_MS))
+
+
+def _withheld_here(view: View) -> frozenset[str]:
+    """Records of which this node has not been given every op's body."""
+    found: set[str] = set()
+    after = 0
+    while page := view.withheld_after(after, RECORDS_PER_PAGE):
+        after = page[-1][0]
+        found.update(op.record_id for _, dot in page if (op := view.op(dot)) is not None)
+    return frozenset(found)
+
+
+def _may_have(plane: "Plane", view: View, member: Member, record_id: str) -> bool:
+    holders = None if plane.grants is None else plane.grants.holders(view, record_id)
+    return holders is None or member.node_id in holders
 
 
 def _ops(of: Cursor, beyond: Cursor) -> int:

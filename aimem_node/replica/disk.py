@@ -31,10 +31,15 @@ BESIDE_MAX: Final = 10_000
 class Disk:
     """See the module. Called on the event loop; reports from other threads."""
 
-    def __init__(self, store: Store, votes: VoteFile, report: Callable[[Event], None]) -> None:
+    def __init__(
+        self, store: Store, votes: VoteFile, report: Callable[[Event], None],
+        soon: Callable[[Callable[[], None]], None] = lambda do: do(),
+    ) -> None:  # fmt: skip
+        """`report` and `soon` may be called on any thread; `soon` calls back on the loop."""
         self._store = store
         self._votes = votes
         self._report = report
+        self._soon = soon
         self._beside: dict[Dot, bytes] = {}
         self._voter = ThreadPoolExecutor(1, thread_name_prefix="aimem-votes")
         self._log = logs.get("replica")
@@ -50,8 +55,11 @@ class Disk:
         for one in beside:
             self._beside[dot_of(one)] = one
 
-    def keep(self, ticket: int, ops: tuple[Op, ...], settled: Cursor | None) -> None:
-        """Append and fold ops of other nodes."""
+    def keep(
+        self, ticket: int, ops: tuple[Op, ...], settled: Cursor | None,
+        kept: Callable[[], None] | None = None,
+    ) -> None:  # fmt: skip
+        """Append and fold ops of other nodes. `kept` is told before the report that they are."""
         taken = (self._beside.pop(op.dot, None) for op in ops) if self._beside else ()
         beside = [one for one in taken if one is not None]
 
@@ -59,7 +67,7 @@ class Disk:
             session.settled = settled
             session.take_run(ops, beside)
 
-        self._write(ticket, job)
+        self._write(ticket, job, kept)
 
     def keep_vote(self, ticket: int, vote: Vote) -> None:
         """Keep a vote beside the key."""
@@ -81,7 +89,11 @@ class Disk:
 
     def truncate(self, upto: Cursor, before_us: int) -> None:
         """Give up bodies that every member has and that are old enough."""
-        future = self._store.writer.submit(lambda session: session.truncate(upto, before_us))
+        try:
+            future = self._store.writer.submit(lambda session: session.truncate(upto, before_us))
+        except Exception as error:  # too much waits: it is asked for again
+            self._log.debug("not_truncated", error=str(error))
+            return
 
         def done(future: "Future[Cursor]") -> None:
             if future.exception() is None:
@@ -97,7 +109,7 @@ class Disk:
 
         def done(future: "Future[InstalledFile]") -> None:
             file.unlink(missing_ok=True)
-            over()
+            self._soon(over)
             error = future.exception()
             if error is not None:
                 self._log.error("snapshot_not_installed", error=str(error))
@@ -108,12 +120,17 @@ class Disk:
 
         self._store.writer.install(file, own, check).add_done_callback(done)
 
-    def _write(self, ticket: int, job: Callable[[WriteSession], None]) -> None:
+    def _write(
+        self, ticket: int, job: Callable[[WriteSession], None],
+        kept: Callable[[], None] | None = None,
+    ) -> None:  # fmt: skip
         try:
             future = self._store.writer.submit(job)
         except Exception as error:  # too much waits, or the store is finished
             self._report(NotKept(ticket, str(error)))
             return
+        if kept is not None:
+            future.add_done_callback(lambda _done: self._soon(kept))
         future.add_done_callback(lambda done: self._done(ticket, done))
 
     def _done(self, ticket: int, future: "Future[Any]") -> None:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from aimem_node import logs
 from aimem_node.contract.errors import Failure
-from aimem_node.store.answers import dot_of
+from aimem_node.store.answers import Answer, dot_of
 from aimem_node.store.session import WriteSession
 from aimem_node.store.view import View
 from aimem_sync.dot import Dot, Origin
-from aimem_sync.faults import PeerFault
+from aimem_sync.faults import OpFault, PeerFault
 from aimem_sync.op import Kind, Op, decode_op, encode_op
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class Grants:
 
 
 ASK_EVERY_S: Final = 30.0
+ASK_EVERY_S_MAX: Final = 960.0
 ASKED_MAX: Final = 256
 READ_MS: Final = 10_000
 
@@ -73,10 +74,24 @@ def may_hold(grants: Grants, node_id: str) -> MayHold:
     return answer
 
 
+def holders_of_all(grants: Grants, view: View, record_ids: Iterable[str]) -> Holders:
+    """Which members may hold all of these records; None: every member."""
+    found: Holders = None
+    for record_id in record_ids:
+        holders = grants.holders(view, record_id)
+        if holders is not None:
+            found = holders if found is None else found & holders
+    return found
+
+
 def stripped(
-    view: View, ops: Sequence[bytes], beside: Sequence[bytes], allowed: MayHold
+    view: View, ops: Sequence[bytes], beside: Sequence[bytes], grants: Grants, node_id: str
 ) -> tuple[list[bytes], list[bytes]]:
-    """Encoded ops and what is beside them, without what the one they go to may not hold."""
+    """Encoded ops and what is beside them, without what this member may not hold.
+
+    An answer is kept back if any record of which it may speak is: it may say more than its op.
+    """
+    allowed = may_hold(grants, node_id)
     sent: list[bytes] = []
     kept_back: set[Dot] = set()
     for encoded in ops:
@@ -86,7 +101,16 @@ def stripped(
         else:
             kept_back.add(op.dot)
             sent.append(encode_op(bare(op)))
-    return sent, [one for one in beside if dot_of(one) not in kept_back]
+    told = [one for one in beside if dot_of(one) not in kept_back]
+    return sent, [one for one in told if _may_be_told(view, one, grants, node_id)]
+
+
+def _may_be_told(view: View, beside: bytes, grants: Grants, node_id: str) -> bool:
+    try:
+        holders = holders_of_all(grants, view, Answer.decode(beside).record_ids)
+    except OpFault:  # of a later form: who knows what it says
+        return False
+    return holders is None or node_id in holders
 
 
 class Bodies:
@@ -102,13 +126,16 @@ class Bodies:
         self._wanted.set()
 
     async def run(self) -> None:
-        """For ever; cancelled when the node stops."""
+        """For ever; cancelled when the node stops. What nobody gives is asked for less and less."""
+        pause_s = ASK_EVERY_S
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wanted.wait(), ASK_EVERY_S)
+                await asyncio.wait_for(self._wanted.wait(), pause_s)
+            pause_s = ASK_EVERY_S if self._wanted.is_set() else min(2 * pause_s, ASK_EVERY_S_MAX)
             self._wanted.clear()
             try:
-                await self.ask()
+                if await self.ask():
+                    pause_s = ASK_EVERY_S
             except Failure as failure:  # asked again at the next round
                 self._log.warning("bodies_not_fetched", why=failure.message)
 

@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 
 from aimem_node import logs
 from aimem_node.contract.errors import Code, Failure
-from aimem_node.replica.granting import Grants, may_hold, stripped
+from aimem_node.replica.granting import Grants, stripped
 from aimem_node.replica.net import Net
 from aimem_node.replica.recent import Recent, run_of
 from aimem_node.store.snapshot import SnapshotFile
@@ -63,6 +63,16 @@ class Outbox:
 
         Raises UNAVAILABLE for a member from which anything is withheld: it pulls op by op.
         """
+        await self._check_may_hold_all(node_id)
+        if self._making is None or self._making.done():
+            to = self._store.data_dir / SNAPSHOT_FILE
+            making = asyncio.to_thread(self._store.export_snapshot, to)
+            self._making = self._loop.create_task(making)
+        made = await asyncio.shield(self._making)
+        await self._check_may_hold_all(node_id)  # a grant may have changed while it was made
+        return made
+
+    async def _check_may_hold_all(self, node_id: str) -> None:
         grants = self.grants
         if grants is not None and await asyncio.wrap_future(
             self._store.readers.submit(lambda view: grants.excludes(view, node_id), READ_MS)
@@ -70,11 +80,6 @@ class Outbox:
             raise Failure(
                 Code.UNAVAILABLE, "the node may not hold all that is here, so it gets no snapshot"
             )
-        if self._making is None or self._making.done():
-            to = self._store.data_dir / SNAPSHOT_FILE
-            making = asyncio.to_thread(self._store.export_snapshot, to)
-            self._making = self._loop.create_task(making)
-        return await asyncio.shield(self._making)
 
     def read_then(self, read: Callable[[View], T], then: Callable[[T], None]) -> None:
         """Read off the loop and go on with it there. What cannot be read is logged and left."""
@@ -94,4 +99,4 @@ class Outbox:
         run = run_of(view, ranges, BATCH_BYTES_MAX)
         if self.grants is None or not self.grants.is_any(view):
             return run
-        return stripped(view, *run, may_hold(self.grants, to))
+        return stripped(view, *run, self.grants, to)

@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from aimem_node import logs
 from aimem_node.clocks import Clock
@@ -116,7 +116,7 @@ class Plane:
         self._changes: dict[int, asyncio.Future[Changed]] = {}
         self._request = 0
         self._files: dict[int, Path] = {}
-        self._disk = Disk(store, votes, self.feed_soon)
+        self._disk = Disk(store, votes, self.feed_soon, self._soon)
         self._timer: asyncio.TimerHandle | None = None
         self._wake: asyncio.TimerHandle | None = None
         self._sum_after_us = 0
@@ -270,6 +270,9 @@ class Plane:
         """A snapshot is here, whole and hashed."""
         self._files[snapshot.pull_id] = file
         self.feed(Heard(fingerprint, snapshot))
+        left = self._files.pop(snapshot.pull_id, None)
+        if left is not None:  # it has come too late
+            left.unlink(missing_ok=True)
 
     async def snapshot_file(self, node_id: str) -> SnapshotFile:
         """A snapshot for another member; see Outbox.snapshot_file."""
@@ -287,19 +290,35 @@ class Plane:
 
     def feed_soon(self, event: Event) -> None:
         """The same, from any thread."""
+        self._soon(self.feed, event)
+
+    def _soon(self, do: Callable[..., None], *given: Any) -> None:
         with contextlib.suppress(RuntimeError):  # the loop has ended
-            self._loop.call_soon_threadsafe(self.feed, event)
+            self._loop.call_soon_threadsafe(do, *given)
 
     def swap(self, begin: Standing) -> None:
         """Go on under another list of members or another log. Writes in hand are not lost."""
+        reads, ticket = tuple(self.core.reads.waiting.values()), self.core.last_ticket
         self.core = DataPlane(begin)
+        self.core.last_ticket = ticket  # what the disk still reports of older ones is not of these
         self.settled = begin_settled(self.core)
         self.net.follow(self.config, self.history)
         for told in self.on_config:
             told(self.config)
         for request, asked in list(self._asked.items()):
             self._take_along(request, asked)
+        for read in reads:
+            if read.read in self._reads:
+                self.feed(read)
+        self._change_nothing("another list of members has taken the place of the one to be changed")
         self._look()
+
+    def _change_nothing(self, why: str) -> None:
+        """Nobody will decide on what was asked for. Unanswered, it would keep out all changes."""
+        for request, waiting in list(self._changes.items()):
+            del self._changes[request]
+            if not waiting.done():
+                waiting.set_result(Changed(request, won=False, reason=why))
 
     def _take_along(self, request: int, asked: Asked) -> None:
         """A write in hand meets another list. Once begun it may be in the log: then the core is
@@ -331,9 +350,8 @@ class Plane:
                     asked.begun = True
                     asked.stamp(request)
             case Keep(ticket, ops):
-                self._disk.keep(ticket, ops, self.settled)
-                if speaks_of_grants(ops):
-                    self.grants_changed()
+                kept = self.grants_changed if speaks_of_grants(ops) else None
+                self._disk.keep(ticket, ops, self.settled, kept)
             case KeepVote(ticket, vote):
                 self._disk.keep_vote(ticket, vote)
             case KeepConfig():
@@ -368,10 +386,15 @@ class Plane:
         for request, asked in list(self._asked.items()):
             outcome = Outcome.PENDING if asked.begun else Outcome.NOT_WRITTEN
             self._answered(request, Answer(request, outcome, (self.core.me,), 0, said))
+        for read in self.core.reads.waiting.values():
+            self._read_done(read.read, RefuseRead(read.read, ()))
+        self._change_nothing(said)
         self.on_fence(reason)
 
     def check_not_fenced(self) -> None:
         """Raise UNAVAILABLE if this node may not write: nobody would answer."""
+        if self._closed:
+            raise Failure(Code.UNAVAILABLE, "the node is stopping; nothing was written")
         if self.core.fenced:
             raise Failure(
                 Code.UNAVAILABLE, f"this node has stopped writing: {self.core.fenced}",
@@ -411,12 +434,8 @@ class Plane:
     def _install(self, snapshot: Snapshot) -> None:
         verifier = Verifier(self.history)
         here = Installed(dict(self.core.intake.durable), self.core.floor, (self.origin,))
-
-        def over() -> None:
-            self._loop.call_soon_threadsafe(self._download_over)
-
         file = self._files.pop(snapshot.pull_id)
-        self._disk.install(file, self.origin, verifier.holds, here, over)
+        self._disk.install(file, self.origin, verifier.holds, here, self._download_over)
 
     def _download_over(self) -> None:
         self.recent.clear()

@@ -27,6 +27,8 @@ class Travelling:
     "Who may have its body; None: every member."
     bare: bytes = b""
     "The op for all others."
+    told: frozenset[str] | None = None
+    "Who may have the answer, which may speak of more than this op does; None: every member."
 
 
 class Recent:
@@ -65,7 +67,7 @@ class Recent:
                 break
             size += len(op)
             ops.append(op)
-            if whole and one.beside:
+            if whole and one.beside and (one.told is None or to in one.told):
                 beside.append(one.beside)
         return ops, beside
 

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from aimem_node.clocks import Chance, Clock
@@ -33,6 +34,7 @@ from aimem_node.replica.writing import (
 from aimem_node.store.rows import IdemRow
 from aimem_node.store.session import WriteSession
 from aimem_node.store.store import Store
+from aimem_sync.effects import Outcome
 from aimem_sync.events import WriteWanted
 from aimem_sync.op import Dot, Origin
 
@@ -137,7 +139,10 @@ class Replica:
         deadline_us = self.clock.monotonic_us() + wish.deadline_ms * 1_000
         wanted = WriteWanted(request, deadline_us, wish.needed, known=dot)
         try:
-            return ack_of(await plane.ask_write(wanted, _never), plane)
+            answer = await plane.ask_write(wanted, _never)
+            if answer.outcome is Outcome.NOT_WRITTEN:  # fenced, or W is more than there are voters
+                answer = replace(answer, outcome=Outcome.PENDING, acked_by=(plane.core.me,))
+            return ack_of(answer, plane)
         finally:
             plane.forget(request)
 

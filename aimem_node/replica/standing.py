@@ -145,13 +145,23 @@ def standing(
     retain: bool,
     snapshot_lag_ops: int,
 ) -> Standing:
-    """A Standing of these parts, with this node's way of signing and checking filled in."""
+    """A Standing of these parts, with this node's way of signing and checking filled in.
+
+    Votes lie beside the key and may be older than the store: of a cluster that this node belonged
+    to before its store was taken away or replaced. What was accepted there can follow no epoch of
+    this cluster, and a voter bound to it could decide nothing any more.
+    """
+    cluster_id = history[-1].cluster_id
     return Standing(
         origin=origin,
         history=tuple(history),
         heads=heads,
         floor=floor,
-        votes=votes.load(),
+        votes={
+            epoch: vote
+            for epoch, vote in votes.load().items()
+            if vote.accepted is None or vote.accepted.cluster_id == cluster_id
+        },
         retained_ops=RETAINED_OPS if retain else KEEP_EVERYTHING,
         proofs=proofs,
         sign=identity.sign,

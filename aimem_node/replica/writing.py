@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
 
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.contract.values import Outcome, PeerStatus
-from aimem_node.replica.granting import bare, speaks_of_grants
+from aimem_node.replica.granting import bare, holders_of_all, speaks_of_grants
 from aimem_node.replica.recent import Travelling
 from aimem_node.store.answers import Answer as Beside
 from aimem_node.store.session import WriteSession
@@ -23,6 +23,7 @@ from aimem_sync.events import NotWritten, WriteWanted, Wrote
 from aimem_sync.lamport import next_lamport
 from aimem_sync.log import Head, append
 from aimem_sync.op import Dot, Kind, Op, Origin, Stamp, encode_op
+from aimem_sync.quorum import acks_in, needed_in
 
 if TYPE_CHECKING:
     from aimem_node.replica.plane import Plane
@@ -266,6 +267,7 @@ class Attempt(Generic[R]):
 
     def _job(self, session: WriteSession) -> "_Kept[R]":
         replica, intent = self._replica, self._intent
+        self._plane.check_not_fenced()  # it may have been since this was asked for
         own = self._plane.origin
         if intent.request_key:
             seen = session.idem(intent.author, intent.request_key)
@@ -318,9 +320,8 @@ class Attempt(Generic[R]):
         needed, eligible = found or (self._wish.needed, None)
         needed = max(self._wish.needed, needed) if eligible else (self._wish.needed or needed)
         config = self._plane.config
-        counted = config.voters if eligible is None else config.voters & eligible
-        wanted = needed or len(counted) // 2 + 1
-        near = len(counted & self._plane.in_sync)
+        wanted = needed_in(config, needed, eligible)
+        near = len(acks_in(config, self._plane.in_sync, eligible))
         if near < wanted and not self._wish.allow_pending:
             raise _TooFewError(near, wanted)
         return needed, eligible
@@ -330,19 +331,23 @@ class Attempt(Generic[R]):
     ) -> list[Travelling]:
         """The ops as they go to others, with the answer beside the last of them."""
         intent, grants = self._intent, self._plane.grants
+        if not self._replica.copies_set:
+            grants = None
         travelling = []
         for op in ops:
             beside = b""
+            told: frozenset[str] | None = None
             if packed and op is ops[-1]:
+                told = holders_of_all(grants, session, record_ids) if grants else None
                 beside = Beside(
                     op.dot, intent.author, intent.request_key, intent.request_sha256, packed,
                     intent.now_us, tuple(record_ids),
                 ).encode()  # fmt: skip
             holders = None
-            if grants is not None and self._replica.copies_set and op.kind != Kind.PURGE:
+            if grants is not None and op.kind != Kind.PURGE:
                 holders = grants.holders(session, op.record_id)
             without = encode_op(bare(op)) if holders is not None else b""
-            travelling.append(Travelling(op.seq, encode_op(op), beside, holders, without))
+            travelling.append(Travelling(op.seq, encode_op(op), beside, holders, without, told))
         return travelling
 
 

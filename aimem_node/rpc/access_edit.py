@@ -55,7 +55,7 @@ def add_pin(data_dir: str, cert_pem: bytes, name: str, role: Role) -> str:
             raise Failure(Code.CONFLICT, message, next="Remove that pin first.")
         line = format_pin(certificate.fingerprint, name, role)
         grown = _grown(content, line, _PINS_HEAD)
-        parse_pins(grown)
+        _check_kept(parse_pins(grown)[certificate.fingerprint].name, name)
         # The certificate first: a pin without its file would be a malformed list.
         os.makedirs(os.path.join(data_dir, CERTS_DIR), mode=0o700, exist_ok=True)
         _replace(data_dir, f"{CERTS_DIR}/{certificate.fingerprint}.pem", certificate.pem)
@@ -100,7 +100,9 @@ def create_token(
             raise Failure(Code.CONFLICT, message, next="Revoke it first, or choose another name.")
         line = format_token(name, digest, role, agent_pattern, expires_us)
         grown = _grown(content, line, _TOKENS_HEAD)
-        parse_tokens(grown)
+        made = parse_tokens(grown)[digest]
+        _check_kept(made.name, name)
+        _check_kept(made.agent_pattern, agent_pattern)
         _replace(data_dir, TOKENS_FILE, grown)
     return bearer
 
@@ -148,6 +150,12 @@ def _grown(content: bytes, line: str, head: str) -> bytes:
         raise Failure(Code.INVALID_ARGUMENT, "a name or pattern may not hold a newline or #")
     before = content or head.encode()
     return before + (b"" if before.endswith(b"\n") else b"\n") + line.encode()
+
+
+def _check_kept(read: str, given: str) -> None:
+    """What is read back is what was given: spaces around it would be lost."""
+    if read != given:
+        raise Failure(Code.INVALID_ARGUMENT, "a name or pattern may not begin or end with a space")
 
 
 def _without(content: bytes, lines: set[int]) -> bytes:

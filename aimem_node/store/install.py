@@ -44,6 +44,9 @@ class Install:
     path: Path
     own: Origin
     snapshot: apsw.Connection
+    placed: Callable[[InstalledFile], None]
+    """Told on the writer's thread, before any work behind this one is answered: where the logs end
+    now must not be heard after where they end later."""
 
     def __call__(self, _: WriteSession) -> InstalledFile:
         raise AssertionError("the writer does this itself")
@@ -67,13 +70,12 @@ def install(
             try:
                 last_pos = submit(lambda session: session.last_pos()).result()
                 _shift(snapshot, last_pos, POSITIONS_SPARE)
-                found = submit(Install(path, own, snapshot)).result()
+                submit(Install(path, own, snapshot, future.set_result)).result()
             finally:
                 snapshot.close()
         except BaseException as cause:
-            future.set_exception(cause)
-        else:
-            future.set_result(found)
+            if not future.done():
+                future.set_exception(cause)
 
     threading.Thread(target=prepare, name="aimem-install", daemon=True).start()
     return future

@@ -351,6 +351,7 @@ class Writer:
             if not future.done():
                 future.set_exception(self._explained(cause, committing=True))
             raise
+        job.placed(found)
         future.set_result(found)
 
     def _merge_step(self) -> None:

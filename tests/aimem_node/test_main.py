@@ -243,8 +243,12 @@ from pathlib import Path
 
 import aimem_node
 from aimem_node.clocks import SystemChance, SystemClock
-from aimem_node.replica.identity import Identity
+from aimem_node.replica import standing
+from aimem_node.replica.fence import Fence
+from aimem_node.replica.identity import Identity, identity_dir
+from aimem_node.replica.plane import Plane
 from aimem_node.replica.replica import Intent, Replica
+from aimem_node.replica.votes import VoteFile
 from aimem_node.store.store import Store
 from aimem_sync.change import Change
 
@@ -255,9 +259,16 @@ for room in ("store", "replica", "followers"):
 async def run(data_dir):
     store = Store.open(data_dir, print)
     clock, chance = SystemClock(), SystemChance()
-    replica = await Replica.start(
-        store, Identity.load_or_create(str(data_dir), chance), clock, chance
+    identity = Identity.load_or_create(str(data_dir), chance)
+    home = identity_dir(str(data_dir))
+    fence, votes = Fence(home), VoteFile(home)
+    replica = await Replica.start(store, identity, clock, chance, fence)
+    begin = await standing.load(
+        store, identity, replica.first_origin, votes, name="x", address="", retain=False,
+        snapshot_lag_ops=1,
     )
+    replica.plane = plane = Plane(store, identity, clock, votes, begin)
+    plane.start()
     intent = Intent(author="node:x", now_us=clock.now_us(), encode=json.dumps, decode=json.loads)
 
     def work(tx):
@@ -267,7 +278,9 @@ async def run(data_dir):
     ask = lambda view: (view.display("r-1").values["word"], view.have(), view.last_pos())
     read = store.readers.submit(ask).result()
     problems = store.verify(deep=True).problems
+    await plane.close()
     store.close()
+    fence.close()
     return {"ids": written.write_ids, "word": read[0], "ops": read[2], "problems": problems}
 
 said = asyncio.run(run(Path(sys.argv[1])))

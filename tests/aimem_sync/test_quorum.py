@@ -70,9 +70,11 @@ def test_a_write_that_spans_a_change_must_be_held_in_both_epochs() -> None:
     assert settle(quorum, 2, A, B, C) == [Outcome.COMMITTED]
 
 
-def test_the_next_deadline_is_the_earliest() -> None:
+def test_the_next_deadline_is_the_earliest_of_what_is_on_disk() -> None:
     quorum = opened()
     quorum.admit(WriteWanted(2, 500), ABC, {A, B})
+    assert quorum.next_deadline_us() == 1_000
+    quorum.wrote(Wrote(2, DOT, Head(1, b"h")), A)
     assert quorum.next_deadline_us() == 500
     assert Quorum().next_deadline_us() is None
 

@@ -253,7 +253,7 @@ def test_two_members_at_one_address_never_make_two_acks(three: Team) -> None:
     for name in "ab":
         three.start(name)
     three.until_in_sync("a", 2)
-    moved = three.call_change("a", "c", f"127.0.0.1:{three.ports['b']}")
+    moved = three.call_change("a", "c", address=f"127.0.0.1:{three.ports['b']}")
     addresses = {m.name: m.address for m in moved.members}
     assert addresses["b"] == addresses["c"]
     refused = three.plane("a").tallies.refused

@@ -15,6 +15,7 @@ from aimem_node.replica import standing
 from aimem_node.replica.disk import Disk
 from aimem_node.store.backup import restore
 from aimem_sync.dot import Dot, Origin
+from aimem_sync.events import Installed
 from chaos.team import Team
 
 PENDING = {"allow_pending": True, "deadline_ms": 50}
@@ -149,6 +150,36 @@ def test_a_member_restored_from_an_old_backup_begins_a_new_log_and_loses_nothing
         assert link.incarnation == now.incarnation
 
 
+def test_a_member_restored_from_before_it_joined_joins_again_with_a_new_line(
+    tmp_path: Path,
+) -> None:
+    team = Team(tmp_path, 2, spare=1)
+    try:
+        team.until_in_sync("a", 2)
+        team.start("c")
+        team.store("c", "mine")
+        snapshot = Path(team.call("c", "Backup")["path"])
+        team.join("c", "a", bring=True)
+        # The votes that lie beside its key speak of that cluster's epochs from now on.
+        for at in range(3):
+            team.call_change("a", "b", f"b-{at}")
+        team.until_agreed()
+        team.store("c", "as a member")
+        team.until_level()
+        team.stop("c")
+        restore(snapshot, team.dir("c"), team.clocks["c"].now_us())
+        team.start("c")
+        assert team.config("c").everyone == {team.ids["c"]}
+        assert team.titles("c") == ["mine"]
+        team.join("c", "a", bring=True)
+        alike(team)
+        assert [team.titles(name) for name in team.names] == [["as a member", "mine"]] * 3
+        team.until_in_sync("c", 3)
+        assert team.store("c", "on", options={"w": 3})["write"]["outcome"] == "committed"
+    finally:
+        team.close()
+
+
 def test_what_a_member_confirmed_before_it_was_restored_counts_for_nothing(
     three: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -258,8 +289,9 @@ def test_a_member_far_behind_takes_a_snapshot_and_keeps_what_only_it_has(three: 
     gone = three.store("a", "gone")["id"]
     theirs = fill(three, "a", "theirs", 100)
     three.call("b", "Delete", id=gone)
+    placed = note_installs(three, "c")
     three.heal()
-    three.until(lambda: _installed(three, "c"), "c has installed a snapshot")
+    three.until(lambda: placed, "c has installed a snapshot")
     alike(three)
     for name in three.names:
         assert three.titles(name) == sorted(mine + theirs)
@@ -268,9 +300,18 @@ def test_a_member_far_behind_takes_a_snapshot_and_keeps_what_only_it_has(three: 
     assert three.store("c", "on", options={"w": 3})["write"]["outcome"] == "committed"
 
 
-def _installed(team: Team, name: str) -> bool:
-    got = team.plane(name).download
-    return got is not None and got.installed
+def note_installs(team: Team, name: str) -> list[Installed]:
+    """What comes of the snapshots that a node fetches from now on, those in place only."""
+    core: Any = team.plane(name).core
+    take, placed = core._installed, list[Installed]()
+
+    def note(now_us: int, installed: Installed) -> Any:
+        if not installed.refused:
+            placed.append(installed)
+        return take(now_us, installed)
+
+    core._installed = note
+    return placed
 
 
 def test_logs_are_shortened_only_up_to_what_every_member_has(
@@ -312,8 +353,11 @@ def test_logs_are_shortened_only_up_to_what_every_member_has(
         # c comes back from a backup: what it lacks of the log nobody has any more.
         team.stop("c")
         restore(snapshot, team.dir("c"), team.clocks["c"].now_us())
+        team.part("c")
         team.start("c", retain_days=1)
-        team.until(lambda: _installed(team, "c"), "c has installed a snapshot")
+        placed = note_installs(team, "c")
+        team.heal()
+        team.until(lambda: placed, "c has installed a snapshot")
         alike(team)
         assert "ghost" not in team.titles("c")
         assert len(team.titles("c")) == 30

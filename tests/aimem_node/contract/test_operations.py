@@ -34,7 +34,7 @@ def test_every_operation_can_be_explained_and_measured(operation: Operation) -> 
     if operation.effect is Effect.WRITE:
         assert operation.role is not Role.READER
     if operation.destructive:
-        assert operation.effect is Effect.WRITE
+        assert operation.effect is not Effect.READ
     flags = [field.short for field in operation.fields if field.short]
     assert len(flags) == len(set(flags))
 

@@ -14,6 +14,7 @@ from aimem_node.followers.tally import PENDING_MAX, Tally
 from aimem_node.metrics import Metrics
 from aimem_node.replica.replica import Written
 from aimem_node.replica.touch import Touch
+from aimem_node.replica.writing import HERE, NO_ACK, Wish
 from tests.harness import DAY_US, START_US, HandClock, Harness
 
 FAR_US = START_US + 30 * DAY_US
@@ -34,8 +35,11 @@ class Log:
         self.go_on = asyncio.Event()
         self.go_on.set()
 
-    async def write(self, intent: Any, work: Callable[[Any], int]) -> Written[int]:
+    async def write(
+        self, intent: Any, work: Callable[[Any], int], wish: Wish
+    ) -> Written[int]:
         """What is begun is carried through, whoever has stopped waiting for it."""
+        assert wish == HERE, "nobody waits for other members to hold what this node counted"
         return await asyncio.shield(asyncio.ensure_future(self._write(intent, work)))
 
     async def _write(self, intent: Any, work: Callable[[Any], int]) -> Written[int]:
@@ -47,7 +51,7 @@ class Log:
         self.kept.set()
         answer = work(self)
         assert intent.decode(intent.encode(answer)) == answer
-        return Written(answer, tuple("dot" for _ in range(answer)), replayed=False)
+        return Written(answer, ("dot",) * answer, replayed=False, ack=NO_ACK)
 
     @staticmethod
     def flush_one(log: Any, record_id: str, touch: Touch) -> int:

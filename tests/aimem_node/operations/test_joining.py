@@ -8,21 +8,37 @@ from typing import Any
 import pytest
 
 from aimem_node.contract.errors import Code, Failure
-from aimem_node.contract.values import ApproveRequest, InviteRequest, JoinRequest
+from aimem_node.contract.values import (
+    ApproveRequest,
+    ClusterStatusResponse,
+    InviteRequest,
+    JoinRequest,
+    MemberStatus,
+)
 from aimem_node.operations.joining import approve, invite, join
 from aimem_node.operations.registry import WAITERS
 from aimem_node.replica.line import parse_line
 from tests.aimem_node.replica.joining_stage import Pair, play
 
 
-def sponsor(pair: Pair) -> Any:
+async def met() -> None:
+    """It is in touch with others already."""
+
+
+def sponsor(pair: Pair, **status: Any) -> Any:
     """A call at the node that invites."""
-    return SimpleNamespace(cluster=SimpleNamespace(invites=pair.office))
+    config = pair.old.config
+    cluster = SimpleNamespace(
+        invites=pair.office, met=met, plane=SimpleNamespace(config=config),
+        me=config.member(pair.old.identity.node_id),
+        status=lambda _now_us: ClusterStatusResponse(**status),
+    )  # fmt: skip
+    return SimpleNamespace(cluster=cluster, now_us=pair.clock.us)
 
 
 def guest(pair: Pair) -> Any:
     """A call at the node that joins."""
-    return SimpleNamespace(cluster=SimpleNamespace(joining=pair.joining))
+    return SimpleNamespace(cluster=SimpleNamespace(joining=pair.joining, met=met))
 
 
 def test_they_answer_the_operations_of_their_names() -> None:
@@ -37,6 +53,16 @@ def test_an_invitation_is_answered_with_its_line(tmp_path: Path) -> None:
         assert (line.name, line.invite_id) == ("lab-2", made.invite_id)
         assert made.expires_at == line.expires_us == pair.clock.us + 60_000_000
         assert made.address == "lab-1.example:7947"
+
+    play(tmp_path, scene)
+
+
+def test_nobody_is_invited_while_no_majority_could_admit_them(tmp_path: Path) -> None:
+    async def scene(pair: Pair) -> None:
+        away = MemberStatus(node_id=pair.old.identity.node_id, state="unreachable")
+        with pytest.raises(Failure) as refused:
+            await invite(sponsor(pair, members=(away,)), InviteRequest())
+        assert refused.value.code is Code.UNAVAILABLE
 
     play(tmp_path, scene)
 

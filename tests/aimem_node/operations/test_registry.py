@@ -8,7 +8,7 @@ from aimem_node.operations import everything, registry  # noqa: F401  everything
 
 def test_every_operation_of_the_contract_has_exactly_one_answer() -> None:
     registry.check_complete()
-    answers = [*registry.HANDLERS, *registry.STREAMERS, *registry.OFFLINE]
+    answers = [*registry.HANDLERS, *registry.STREAMERS, *registry.WAITERS, *registry.OFFLINE]
     assert sorted(answers) == sorted(OPERATIONS)
 
 
@@ -28,9 +28,12 @@ def test_a_handler_of_no_operation_stops_the_start(monkeypatch: pytest.MonkeyPat
         registry.check_complete()
 
 
-def test_a_write_that_streams_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("table", ["STREAMERS", "WAITERS"])
+def test_a_write_outside_a_transaction_stops_the_start(
+    monkeypatch: pytest.MonkeyPatch, table: str
+) -> None:
     assert OPERATIONS["Store"].effect == Effect.WRITE
-    monkeypatch.setitem(registry.STREAMERS, "Store", registry.STREAMERS["Export"])
+    monkeypatch.setitem(getattr(registry, table), "Store", lambda _call, _request: None)
     with pytest.raises(RuntimeError, match="Store"):
         registry.check_complete()
 

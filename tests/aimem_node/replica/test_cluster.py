@@ -10,6 +10,7 @@ from aimem_node.clocks import SystemChance
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.replica import cluster as cluster_module
 from aimem_node.replica.identity import Identity
+from aimem_sync.catchup import Asked
 from aimem_sync.hearing import OLD_IMAGE
 from aimem_sync.log import Head
 from aimem_sync.members import Config, Role, endorsed_bytes
@@ -56,7 +57,7 @@ def test_a_member_is_found_by_name_by_id_and_by_the_beginning_of_one(tmp_path: P
             with pytest.raises(Failure) as refused:
                 find(unknown)
             assert refused.value.code is Code.NOT_FOUND
-        XX
+            assert "Members:" in refused.value.next
 
     play(tmp_path, scene)
 
@@ -260,21 +261,30 @@ def test_a_joining_node_is_level_once_it_holds_what_those_in_reach_hold(tmp_path
         room.say("b", Append(2, tuple(ops), 0))
         await room.until(lambda: level().step == "level")
         assert level().done == level().total == 4
+        room.plane.core.catchup.asked[room.id("b")] = Asked(3, frozenset(), 0, 1 << 60)
         room.plane.downloading(room.id("b"), 3, 10, 90)
         assert (level().step, level().done, level().total) == ("snapshot", 10, 90)
+        del room.plane.core.catchup.asked[room.id("b")]
+        assert level().step == "level", "the download came to nothing"
+        room.plane.core.catchup.installing = True
+        assert level().step == "snapshot"
         room.plane.download.installed = True
         assert level().step == "level"
 
     play(tmp_path, scene)
 
 
-def test_who_has_not_applied_an_epoch_yet_is_named_if_it_is_in_reach(tmp_path: Path) -> None:
+def test_who_has_not_said_that_it_applied_an_epoch_is_named_also_if_it_is_away(
+    tmp_path: Path,
+) -> None:
     async def scene(room: Room) -> None:
         await room.gather()
         room.beat("b", epoch=1)
-        assert room.core.cluster.behind(2) == {room.id("b")}
+        assert room.core.cluster.behind(2) == {room.id("b"), room.id("c")}
         room.beat("b", epoch=2)
-        assert room.core.cluster.behind(2) == set()
+        assert room.core.cluster.behind(2) == {room.id("c")}
+        room.clock.move(seconds=60)
+        assert room.core.cluster.behind(2) == {room.id("c")}, "what was applied stays applied"
 
     play(tmp_path, scene)
 

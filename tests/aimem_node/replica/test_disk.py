@@ -189,3 +189,14 @@ def test_a_store_that_takes_nothing_any_more_is_reported_and_raises_nothing(stag
     told = stage.next()
     assert isinstance(told, NotKept)
     assert told.ticket == 1
+
+
+def test_a_truncation_that_the_store_has_no_room_for_is_let_be(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_job: Any) -> Any:
+        raise Failure(Code.LIMITED, "too much waits")
+
+    monkeypatch.setattr(stage.store.writer, "submit", full)
+    stage.disk.truncate(Cursor({LOG: 1}), NOW_US)
+    assert stage.told.empty()

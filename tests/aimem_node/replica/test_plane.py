@@ -402,3 +402,73 @@ def test_a_divergence_is_remembered_until_a_repair(tmp_path: Path) -> None:
         assert room.plane.diverged_from() == set()
 
     play(tmp_path, scene)
+
+
+# ---- another list in the place of this one -------------------------------------------------------
+
+
+def test_what_waits_for_the_others_is_answered_when_another_list_takes_the_place_of_theirs(
+    tmp_path: Path,
+) -> None:
+    async def scene(room: Room) -> None:
+        await room.gather()
+        room.beat()
+        cluster, plane = room.core.cluster, room.plane
+        changing = asyncio.ensure_future(cluster.change(lambda now: now.without(room.id("c"))))
+        await room.until(lambda: plane.core.council.proposal)
+        deadline_us = room.clock.monotonic_us() + 1_000_000
+        reading = plane.ask_read(Cursor({room.log_of("b"): 1}), deadline_us)
+        await cluster.found()
+        with pytest.raises(Failure) as refused:
+            await changing
+        assert refused.value.code is Code.UNAVAILABLE
+        assert not reading.done()
+        room.clock.move(seconds=2)
+        assert [gap.last for gap in (await reading).missing] == [1]
+        now = await cluster.change(lambda now: now.with_address(room.me, "a", "a.lan:1"))
+        assert now.member(room.me).address == "a.lan:1"
+
+    play(tmp_path, scene)
+
+
+def test_who_waits_when_this_node_stops_writing_is_told_so(tmp_path: Path) -> None:
+    async def scene(room: Room) -> None:
+        await room.gather()
+        room.beat()
+        plane = room.plane
+        changing = asyncio.ensure_future(
+            room.core.cluster.change(lambda now: now.without(room.id("c")))
+        )
+        await room.until(lambda: plane.core.council.proposal)
+        deadline_us = room.clock.monotonic_us() + 1_000_000
+        reading = plane.ask_read(Cursor({room.log_of("b"): 1}), deadline_us)
+        room.ack("b", upto=99)  # more than this node has written
+        assert plane.core.fenced
+        assert (await reading) is not None
+        with pytest.raises(Failure):
+            await changing
+
+    play(tmp_path, scene)
+
+
+def test_nobody_waits_for_a_node_that_has_stopped(tmp_path: Path) -> None:
+    async def scene(room: Room) -> None:
+        await room.gather()
+        await room.plane.close()
+        with pytest.raises(Failure) as refused:
+            await room.write("r1", needed=1, allow_pending=True)
+        assert refused.value.code is Code.UNAVAILABLE
+
+    play(tmp_path, scene)
+
+
+def test_a_snapshot_that_nobody_waits_for_any_more_is_removed(tmp_path: Path) -> None:
+    async def scene(room: Room) -> None:
+        await room.gather()
+        file = tmp_path / "late.part"
+        file.write_bytes(b"much")
+        late = Snapshot(99, {}, Cursor(), 0, {}, {})
+        room.plane.downloaded(room.others["b"].fingerprint, late, file)
+        assert not file.exists()
+
+    play(tmp_path, scene)

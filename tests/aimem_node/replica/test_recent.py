@@ -80,3 +80,10 @@ def test_who_may_not_hold_a_body_gets_the_bare_op_and_no_answer() -> None:
     kept.add(Travelling(2, b"secret", b"answer 2", frozenset({"b"}), b"bare"))
     assert kept.run(run(1, 2), PLENTY, "b") == ([b"open", b"secret"], [b"answer 1", b"answer 2"])
     assert kept.run(run(1, 2), PLENTY, "c") == ([b"open", b"bare"], [b"answer 1"])
+
+
+def test_an_answer_goes_to_those_only_who_may_have_all_that_it_speaks_of() -> None:
+    kept = Recent()
+    kept.add(Travelling(1, b"open", b"answer", told=frozenset({"b"})))
+    assert kept.run(Range(LOG, 1, 1), 1_000, "b") == ([b"open"], [b"answer"])
+    assert kept.run(Range(LOG, 1, 1), 1_000, "c") == ([b"open"], [])

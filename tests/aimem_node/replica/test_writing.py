@@ -393,3 +393,43 @@ def test_a_caller_that_leaves_a_write_that_fails_is_missed_by_nobody(tmp_path: P
         await is_whole(room, 2)
 
     play(tmp_path, scene)
+
+
+def test_what_still_waits_for_the_disk_when_the_node_is_fenced_is_never_written(
+    tmp_path: Path,
+) -> None:
+    async def scene(room: Room) -> None:
+        await in_a_team(room)
+        go, busy = threading.Event(), threading.Event()
+
+        def block(_session: Any) -> None:
+            busy.set()
+            go.wait(10)
+
+        room.core.store.writer.submit(block)
+        await asyncio.to_thread(busy.wait, 10)
+        late = asyncio.ensure_future(room.write("late", **HERE))
+        await asyncio.sleep(0)
+        room.ack("b", upto=99)  # an old disk image: others hold ops under the next numbers
+        go.set()
+        with pytest.raises(Failure) as refused:
+            await late
+        assert refused.value.code is Code.UNAVAILABLE
+        assert [op.record_id for op in await room.ops()] == ["first"]
+
+    play(tmp_path, scene)
+
+
+def test_what_only_a_learner_may_hold_beside_the_writer_can_be_written(tmp_path: Path) -> None:
+    async def scene(room: Room) -> None:
+        await room.gather(learners="c")
+        room.beat()
+        keeper = frozenset({room.id("c")})
+        room.core.replica.copies = lambda _session, _ops: (0, keeper)
+        writing_ = asyncio.ensure_future(room.write("r1"))
+        await room.until(lambda: room.net.appends)
+        assert not writing_.done()
+        room.ack("c")
+        assert (await writing_).ack.outcome is Outcome.COMMITTED
+
+    play(tmp_path, scene)

@@ -67,3 +67,14 @@ def test_ops_are_given_without_text_to_who_may_not_hold_it(node: Harness) -> Non
     assert b"under the oak" in whole
     (kept_back,) = node.run(books(node, lambda _view, _op: False).ops_at("c", ask))
     assert decode_op(kept_back).body is None
+
+
+def test_what_was_erased_here_is_given_to_nobody(node: Harness) -> None:
+    node.store("gone", namespace="old")
+    node.store("kept")
+    node.call("Forget", namespace="old", erase=True)
+    ask = ChainAsk(node.core.plane.origin, tuple(range(1, 9)))
+    ops = [decode_op(one) for one in node.run(books(node).ops_at("b", ask))]
+    assert 1 not in [op.seq for op in ops]
+    assert {2} <= {op.seq for op in ops}
+    assert all(op.body is not None for op in ops)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from aimem_node.contract.errors import Code, Failure
+from aimem_node.store.install import Install, install
 from aimem_node.store.listing import Filter
 from aimem_node.store.store import Store
 from aimem_sync.cursor import Cursor
@@ -303,3 +304,20 @@ def test_a_closing_store_says_so(bench, far) -> None:
     with pytest.raises(Failure) as raised:
         installed(bench, far.path)
     assert raised.value.code == Code.UNAVAILABLE
+
+
+def test_where_the_logs_end_is_told_before_anything_that_was_done_after(bench, far) -> None:
+    told = []
+
+    def submit(job):
+        future = bench.store.writer.submit(job)
+        if isinstance(job, Install):
+            later = bench.store.writer.submit(lambda _: None)
+            later.add_done_callback(lambda _: told.append("later"))
+        return future
+
+    placing = install(submit, far.path, bench.pen.origin, lambda op: True)
+    placing.add_done_callback(lambda _: told.append("installed"))
+    placing.result(60)
+    bench.do(lambda session: None)
+    assert told == ["installed", "later"]
