@@ -14,7 +14,7 @@ from aimem_sync.cursor import Cursor
 from aimem_sync.divergence import Likeness, compare_roots
 from aimem_sync.dot import Origin
 from aimem_sync.effects import Effect, Fence, Install, Keep, Note, Send, SendSnapshot
-from aimem_sync.intake import Waiting
+from aimem_sync.intake import NO_HEAD, Waiting
 from aimem_sync.knowledge import Knowledge
 from aimem_sync.links import BEAT_US, Link
 from aimem_sync.messages import (
@@ -132,12 +132,18 @@ class Hearing(Knowledge):
         if behind and (link.told_us is None or now_us - link.told_us >= BEAT_US):
             link.told_us = now_us
             out.append(Send(link.node_id, self.council.since(beat.epoch)))
-        return [*out, *self._ask(now_us)]
+        # A look at every log of every member: among a hundred, not for each word that is no news.
+        staged = self.intake.staged
+        if any(head.seq > staged.get(o, NO_HEAD).seq for o, head in beat.heads.items()):
+            out += self._ask(now_us)
+        return out
 
     def _compare(self, node: str, beat: Beat) -> list[Effect]:
         if not beat.root or beat.heads != self.intake.durable:
             return []  # also where two histories have one length: that is a fork, and worse
         likeness = compare_roots(self.summed, self.root, self.intake.have(), beat.root)
+        if likeness is Likeness.EQUAL:
+            self.divergences.pop(node, None)
         roots = self.root + beat.root
         if likeness is not Likeness.DIVERGED or self.divergences.get(node) == roots:
             return []

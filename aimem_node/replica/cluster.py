@@ -277,8 +277,14 @@ class Cluster:
         """
         me = self.me
         name = self.name if self.plane.is_alone or not me.name else me.name
-        if (me.name, me.address) != (name, self.address):
-            await self.change(lambda config: config.with_address(me.node_id, name, self.address))
+
+        def make(config: Config) -> Config:
+            now = config.member(me.node_id)
+            if now is None or (now.name, now.address) == (name, self.address):
+                return config  # the look that everybody takes now and then came first
+            return config.with_address(me.node_id, name, self.address)
+
+        await self.change(make)
 
     async def promote_learners(self) -> None:
         """For ever: let learners that hold everything vote. One voter at a time looks after it."""

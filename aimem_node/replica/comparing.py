@@ -74,21 +74,11 @@ async def _differing(
         mine = dict(record_hashes(view, wanted))
         names = sorted({*mine, *theirs})
         differ = [name for name in names if mine.get(name) != theirs.get(name)]
-        bare = _withheld_here(view)
+        bare = view.withheld_from(differ)
         unlike = [n for n in differ if n not in bare and _may_have(plane, view, member, n)]
         return unlike, len(differ) - len(unlike)
 
     return await asyncio.wrap_future(plane.store.readers.submit(read, READ_MS))
-
-
-def _withheld_here(view: View) -> frozenset[str]:
-    """Records of which this node has not been given every op's body."""
-    found: set[str] = set()
-    after = 0
-    while page := view.withheld_after(after, RECORDS_PER_PAGE):
-        after = page[-1][0]
-        found.update(op.record_id for _, dot in page if (op := view.op(dot)) is not None)
-    return frozenset(found)
 
 
 def _may_have(plane: "Plane", view: View, member: Member, record_id: str) -> bool:

@@ -42,7 +42,7 @@ class Grants:
 
 
 ASK_EVERY_S: Final = 30.0
-ASK_EVERY_S_MAX: Final = 960.0
+ASK_EVERY_S_MAX: Final = 240.0
 ASKED_MAX: Final = 256
 READ_MS: Final = 10_000
 

@@ -120,6 +120,8 @@ class Dialer:
         self._again = asyncio.Event()
         self._is_trying = False
         self._attempts = 0
+        self._doubts = 0
+        "Attempts in a row that ended as if the key were refused."
         self._hello_s = 0.0
         "How long the quickest greeting took; 0 before the first."
         self.why = "not dialed yet"
@@ -187,6 +189,7 @@ class Dialer:
             try:
                 await self._greet(channel, member)
                 linked = True
+                self._doubts = 0
                 self.why = ""
                 await self._stay(channel, member)
                 self._unreachable("the connection was closed there")
@@ -287,6 +290,9 @@ class Dialer:
                 f"at {member.address} the certificate {shown[:16]} is shown, which is not its own",
             )
         if "handshake" not in said and "closed" not in said and "reset" not in said:
+            return None
+        self._doubts += 1
+        if self._doubts < 2:  # a partition that has just ended looks the same once
             return None
         return refusal(
             KEY_REFUSED, f"it refuses this node's key {self._identity().fingerprint[:16]}: evicted "

@@ -147,7 +147,7 @@ def test_a_member_restored_from_an_old_backup_begins_a_new_log_and_loses_nothing
     assert len(three.titles("a")) == 15
     for name in "ac":
         link = three.plane(name).core.links[three.ids["b"]]
-        assert link.incarnation == now.incarnation
+        three.until(lambda li=link: li.incarnation == now.incarnation, f"{name} knows the new log")
 
 
 def test_a_member_restored_from_before_it_joined_joins_again_with_a_new_line(

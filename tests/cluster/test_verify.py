@@ -67,8 +67,10 @@ def test_a_state_that_differs_is_noticed_everywhere_and_mended_and_then_all_is_w
     three.call("a", "Update", id=record_id, content="second")
     three.until_level()
     tamper(three, "c", update_undone(record_id, before))
-    for name in three.names:
-        three.until(three.plane(name).diverged_from, f"{name} has noticed")
+    for name, others in (("a", 1), ("b", 1), ("c", 2)):
+        three.until(
+            lambda n=name, o=others: len(three.plane(n).diverged_from()) == o, f"{name} noticed"
+        )
     # The two that agree name the one that does not; that one names them both.
     said = three.status("a")
     assert (said["state"], said["ready"]) == ("degraded", False)

@@ -35,9 +35,7 @@ class Log:
         self.go_on = asyncio.Event()
         self.go_on.set()
 
-    async def write(
-        self, intent: Any, work: Callable[[Any], int], wish: Wish
-    ) -> Written[int]:
+    async def write(self, intent: Any, work: Callable[[Any], int], wish: Wish) -> Written[int]:
         """What is begun is carried through, whoever has stopped waiting for it."""
         assert wish == HERE, "nobody waits for other members to hold what this node counted"
         return await asyncio.shield(asyncio.ensure_future(self._write(intent, work)))

@@ -17,8 +17,19 @@ def call(request_key: str, author: str = "user:ann") -> WriteCall:
     tx: Any = SimpleNamespace(request_key=request_key)
     view: Any = SimpleNamespace(state=lambda _record_id: None)
     return WriteCall(
-        author, author, 0, view, SeededChance(), none, none, none, none, operator=False,
-        pending=none, find_member=none, tx=tx,
+        author,
+        author,
+        0,
+        view,
+        SeededChance(),
+        none,
+        none,
+        none,
+        none,
+        operator=False,
+        pending=none,
+        find_member=none,
+        tx=tx,
     )
 
 

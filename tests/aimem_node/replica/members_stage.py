@@ -213,9 +213,11 @@ class Room:
     async def until(self, true: Callable[[], Any], what: str = "it comes to this") -> Any:
         """Let the node go on until something is so. Bounded by HANG_S of `play`."""
         del what
-        while not (found := true()):
+        while True:
+            found = true()
+            if found:
+                return found
             await asyncio.sleep(0.005)
-        return found
 
 
 def _member(identity: Identity, name: str, role: Role) -> Member:

@@ -1,4 +1,4 @@
-"""The list of members as something that can be changed: by decision, and by the three other ways."""
+"""The list of members as something that can be changed: by decision, and in three other ways."""
 
 import asyncio
 from dataclasses import replace

@@ -1,7 +1,6 @@
 """What a dashboard sees of the cluster: every number moves when what it stands for happens."""
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -191,8 +190,8 @@ class FakePlane:
 
 
 @pytest.fixture
-def plane() -> Iterator[FakePlane]:
-    yield FakePlane()
+def plane() -> FakePlane:
+    return FakePlane()
 
 
 def test_a_member_that_goes_away_again_before_it_is_in_sync_has_not_healed(

@@ -53,7 +53,7 @@ class Home:
                 address="lab:7740",
                 retain=retain,
                 snapshot_lag_ops=7,
-            )  # fmt: skip
+            )
         )
 
 
