@@ -16,10 +16,10 @@ PY_MIN := 3.11
 # `make sim` and `make properties`: how many runs or examples, and where the drawing starts.
 SEEDS ?= 500
 FIRST_SEED ?= 1
-# `make chaos-kill`, `make run`, `make cluster`, `make bench` and `make mutants` pass these on as they are.
+# Passed on as they are by the verbs that take more.
 ARGS ?=
 
-.PHONY: help setup run demo cluster cluster-demo test check sim sim-release mutants properties bench docs contract chaos-kill chaos-heal clean
+.PHONY: help setup run demo cluster cluster-demo test check sim sim-release sim-traffic mutants properties bench docs contract chaos-kill chaos-heal clean
 
 help: ## List the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -74,6 +74,9 @@ sim: $(READY) ## Simulate a cluster under faults, one run for each seed (SEEDS=5
 
 sim-release: $(READY) ## The same for a release: 200,000 seeds; interrupted, it goes on where it was
 	$(BIN)/python -m tests.sim.campaign --seeds 200000 --first 1 --resume .bench/sim-release $(ARGS)
+
+sim-traffic: $(READY) ## Count messages and bytes per op with 3, 5, 9 and 100 members (about a minute)
+	$(BIN)/python -m tests.sim.traffic $(ARGS)
 
 mutants: $(READY) ## Break the protocol in every known way, and show what catches it
 	$(BIN)/python -m tests.sim.mutants $(ARGS)
