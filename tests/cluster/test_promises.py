@@ -150,6 +150,10 @@ def has_words(team: Team, name: str, words: bytes = b"quetzal") -> bool:
     return any(words in file.read_bytes() for file in files)
 
 
+def has_none(team: Team, name: str) -> bool:
+    return not has_words(team, name)
+
+
 def test_nothing_that_is_done_to_a_withheld_memory_shows_on_a_member_without_a_grant(
     three: Team,
 ) -> None:
@@ -188,7 +192,7 @@ def test_what_is_erased_on_one_node_is_gone_from_every_file_of_every_node(three:
     three.start("c")
     three.until_level()
     for name in three.names:
-        three.until(lambda name=name: not has_words(three, name), f"{name} has no word of it")
+        three.until(partial(has_none, three, name), f"{name} has no word of it")
     three.store("a", "and on", options={"w": 3, **UNHURRIED})
     assert [three.titles(name) for name in three.names] == [["and on"]] * 3
     assert len({three.digest(name) for name in three.names}) == 1
