@@ -10,48 +10,32 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-import apsw
-
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.store.fulltext import Mode, SearchResult, search
 from aimem_node.store.listing import Filter, Key, Order, list_memories
 from aimem_node.store.matching import matching_ids, similar_titles
 from aimem_node.store.rows import (
-    LINK_SELECT,
     MEMORY_SELECT,
     Counts,
     IdemRow,
     KeptRecord,
-    LinkRow,
     MemoryRow,
-    PlacedOp,
     memory_row,
 )
-from aimem_node.store.schema import META_LAMPORT
-from aimem_node.store.travelling import answers_of, encoded_ops
-from aimem_sync.cursor import Cursor
-from aimem_sync.digest import BUCKETS, NOTHING, Digest
+from aimem_node.store.view_links import LinkView
+from aimem_node.store.view_log import LogView
 from aimem_sync.display import Display, display
-from aimem_sync.log import Head
-from aimem_sync.op import Dot, Op, Origin
 from aimem_sync.state import RecordState, decode_state
 
 CANDIDATES_MAX: Final = 5
 """Ids that an ambiguous prefix is answered with. More would not help anyone choose."""
 
-_OP_SELECT: Final = (
-    "SELECT pos, oid, seq, lamport, wall_us, epoch, kind, record_id, author, request_key,"
-    " body, body_sha256, prev_chain, chain, sig FROM op"
-)
+
 _LAST_CHARACTER: Final = "\U0010ffff"
 
 
-class View:
+class View(LinkView, LogView):
     """What one transaction sees."""
-
-    def __init__(self, connection: apsw.Connection) -> None:
-        self._connection = connection
-        self._origins: dict[int, Origin] = {}
 
     # -- records ---------------------------------------------------------------------------
 
@@ -216,163 +200,6 @@ class View:
         )
         return [memory_row(columns) for columns in rows]
 
-    # -- links -----------------------------------------------------------------------------
-
-    def links_of(self, record_id: str) -> list[LinkRow]:
-        """Live links from and to a memory, the first stored first."""
-        return self._links(
-            "life = 'live' AND (source_id = ?1 OR target_id = ?1)"
-            " ORDER BY created_us, lamport, record_id",
-            record_id,
-        )
-
-    def links_between(
-        self, source_id: str, target_id: str, relation: str | None = None
-    ) -> list[LinkRow]:
-        """Live links from one memory to another."""
-        return self._links(
-            "life = 'live' AND source_id = ?1 AND target_id = ?2"
-            " AND (?3 IS NULL OR relation = ?3) ORDER BY created_us, lamport, record_id",
-            source_id,
-            target_id,
-            relation,
-        )
-
-    def link(self, record_id: str) -> LinkRow | None:
-        """A link in any life."""
-        return next(iter(self._links("record_id = ?1", record_id)), None)
-
-    def list_links(self, after: Key | None, limit: int) -> tuple[list[LinkRow], Key | None]:
-        """One page of all live links, the first stored first, and where the next begins."""
-        start = after if after is not None else (-(1 << 63), "")
-        rows = self._links(
-            "life = 'live' AND (created_us, record_id) > (?1, ?2)"
-            " ORDER BY created_us, record_id LIMIT ?3",
-            *start,
-            limit + 1,
-        )
-        if len(rows) <= limit:
-            return rows, None
-        last = rows[limit - 1]
-        return rows[:limit], (last.created_us, last.record_id)
-
-    # -- the log ---------------------------------------------------------------------------
-
-    def ops_of(self, record_id: str, before_pos: int | None, limit: int) -> list[PlacedOp]:
-        """A record's ops, the last arrived first, before a position; None is from the end."""
-        return self._ops(
-            "WHERE record_id = ? AND pos < ? ORDER BY pos DESC LIMIT ?",
-            record_id,
-            (1 << 62) if before_pos is None else before_pos,
-            limit,
-        )
-
-    def ops_after(self, pos: int, limit: int) -> list[PlacedOp]:
-        """All ops in the order of arrival here, behind a position; 0 begins."""
-        return self._ops("WHERE pos > ? ORDER BY pos LIMIT ?", pos, limit)
-
-    def ops_of_origin(self, origin: Origin, after_seq: int, limit: int) -> list[PlacedOp]:
-        """One origin's log behind a sequence; 0 begins."""
-        return self._ops(
-            "WHERE oid = (SELECT oid FROM origin WHERE node_id = ? AND incarnation = ?)"
-            " AND seq > ? ORDER BY seq LIMIT ?",
-            origin.node_id,
-            origin.incarnation,
-            after_seq,
-            limit,
-        )
-
-    def encoded_ops(self, origin: Origin, first: int, last: int, bytes_max: int) -> list[bytes]:
-        """Ops of one log as they travel, in order, as many as `bytes_max` holds; at least one.
-
-        None at or below the floor, whose bodies are gone; and none from the first one on whose
-        body was withheld from this node: others may be entitled to it, and get it elsewhere.
-        """
-        return encoded_ops(self._connection, origin, first, last, bytes_max)
-
-    def answers_of(self, origin: Origin, first: int, last: int) -> list[bytes]:
-        """The encoded answers that travel beside those ops, in their order."""
-        return answers_of(self._connection, origin, first, last)
-
-    def op_of_key(self, author: str, request_key: str) -> Dot | None:
-        """The last op that a request key of this principal made; None if none is known."""
-        found = self._connection.execute(
-            "SELECT made_oid, made_seq FROM idem WHERE author = ? AND request_key = ?"
-            " AND made_oid IS NOT NULL",
-            (author, request_key),
-        ).fetchone() or self._last_of_key(author, request_key)
-        return None if found is None else Dot(self._origin(found[0]), found[1])
-
-    def op(self, dot: Dot) -> Op | None:
-        """The op of that name; None if it is not here."""
-        placed = self.ops_of_origin(dot.origin, dot.seq - 1, 1)
-        return placed[0].op if placed and placed[0].op.seq == dot.seq else None
-
-    def last_pos(self) -> int:
-        """The position of the last op; 0 if there is none."""
-        return int(self._value("SELECT coalesce(max(pos), 0) FROM op"))
-
-    def have(self) -> Cursor:
-        """How far each log has been taken in."""
-        rows = self._connection.execute("SELECT node_id, incarnation, have FROM origin")
-        return Cursor({Origin(node_id, inc): have for node_id, inc, have in rows})
-
-    def heads(self) -> dict[Origin, Head]:
-        """Where each log ends here."""
-        rows = self._connection.execute(
-            "SELECT node_id, incarnation, have, head FROM origin WHERE have > 0"
-        )
-        return {Origin(node_id, inc): Head(have, head) for node_id, inc, have, head in rows}
-
-    def floor(self) -> Cursor:
-        """Up to where bodies have been given up for their age. See truncation."""
-        rows = self._connection.execute(
-            "SELECT node_id, incarnation, floor FROM origin WHERE floor > 0"
-        )
-        return Cursor({Origin(node_id, inc): floor for node_id, inc, floor in rows})
-
-    def withheld_after(self, pos: int, limit: int) -> list[tuple[int, Dot]]:
-        """Ops that came without a body that others may have, by position."""
-        rows = self._connection.execute(
-            "SELECT pos, node_id, incarnation, seq FROM op JOIN origin USING(oid)"
-            " WHERE withheld = 1 AND pos > ? ORDER BY pos LIMIT ?",
-            (pos, limit),
-        )
-        return [(at, Dot(Origin(node, incarnation), seq)) for at, node, incarnation, seq in rows]
-
-    def head(self, origin: Origin) -> Head:
-        """Where that log ends here."""
-        row = self._connection.execute(
-            "SELECT have, head FROM origin WHERE node_id = ? AND incarnation = ?",
-            (origin.node_id, origin.incarnation),
-        ).fetchone()
-        return Head() if row is None else Head(*row)
-
-    def lamport(self) -> int:
-        """The highest Lamport number seen; 0 before the first op."""
-        value = self.meta(META_LAMPORT)
-        return 0 if value is None else int(value)
-
-    def digest(self) -> Digest:
-        """The sums of all records, kept current by every write."""
-        sums = [NOTHING] * BUCKETS
-        for bucket, total in self._connection.execute("SELECT b, sum FROM bucket"):
-            sums[bucket] = total
-        return Digest(tuple(sums))
-
-    def withheld_ops(self) -> int:
-        """How many ops came without their bodies although nobody is known to have erased them."""
-        return int(self._value("SELECT count(*) FROM op WHERE withheld = 1"))
-
-    def withheld_from(self, record_ids: Sequence[str]) -> set[str]:
-        """Of these records, those of which a body was withheld."""
-        rows = self._connection.execute(
-            "SELECT DISTINCT record_id FROM json_each(?) j"
-            " CROSS JOIN op ON op.record_id = j.value AND op.withheld = 1",
-            (json.dumps(list(record_ids)),),
-        )
-        return {str(record_id) for (record_id,) in rows}
-
     # -- the rest --------------------------------------------------------------------------
 
     def configs(self) -> list[tuple[int, bytes, bytes]]:
@@ -387,11 +214,6 @@ class View:
             (author, request_key),
         ).fetchone()
         return None if row is None else IdemRow(*row)
-
-    def meta(self, k: str) -> bytes | None:
-        """A named value of this node; None if it was never put."""
-        value = self._value("SELECT v FROM meta WHERE k = ?", k)
-        return None if value is None else bytes(value)
 
     def namespace_counts(
         self, now_us: int | None = None, below: str = "", limit: int = 10_000
@@ -446,40 +268,6 @@ class View:
                 "SELECT count(*) FROM memory WHERE conflicts > 0 AND life <> 'deleted'"
             ),
         )
-
-    def _links(self, where: str, *values: Any) -> list[LinkRow]:
-        rows = self._connection.execute(
-            f"SELECT {LINK_SELECT} FROM link WHERE {where}",  # noqa: S608  our own words
-            values,
-        )
-        return [LinkRow(*columns) for columns in rows]
-
-    def _ops(self, rest: str, *values: Any) -> list[PlacedOp]:
-        rows = self._connection.execute(f"{_OP_SELECT} {rest}", values)
-        return [PlacedOp(pos, Op(self._origin(oid), *parts)) for pos, oid, *parts in rows]
-
-    def _last_of_key(self, author: str, request_key: str) -> tuple[int, int] | None:
-        if not request_key:
-            return None
-        row = self._connection.execute(
-            "SELECT oid, seq FROM op WHERE author = ? AND request_key = ? AND request_key <> ''"
-            " ORDER BY pos DESC LIMIT 1",
-            (author, request_key),
-        ).fetchone()
-        return None if row is None else (row[0], row[1])
-
-    def _origin(self, oid: int) -> Origin:
-        origin = self._origins.get(oid)
-        if origin is None:
-            row = self._connection.execute(
-                "SELECT node_id, incarnation FROM origin WHERE oid = ?", (oid,)
-            ).fetchone()
-            assert row is not None
-            origin = self._origins[oid] = Origin(*row)
-        return origin
-
-    def _value(self, sql: str, *values: Any) -> Any:
-        return self._connection.execute(sql, values).get
 
 
 def kept_record(row: tuple[Any, ...]) -> KeptRecord:
