@@ -7,6 +7,7 @@ the made files are missing or wrong.
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from keyword import iskeyword
 from typing import Any, Final
 
 from aimem_node.contract import words
@@ -90,6 +91,11 @@ class Field:
     "The words of an enum."
     message: type | None = None
     "The value class of a message, once it is known."
+
+    @property
+    def attribute(self) -> str:
+        """Its name in Python, which keeps some words for itself: from is from_."""
+        return f"{self.name}_" if iskeyword(self.name) else self.name
 
 
 @dataclass(frozen=True, slots=True)

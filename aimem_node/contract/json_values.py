@@ -34,12 +34,12 @@ def to_json(value: Any) -> dict[str, Any]:
 
 @cache
 def _shower(cls: type) -> Show:
-    plan = tuple((field.name, _show_field(field)) for field in SHAPES[cls].fields)
+    plan = tuple((f.name, f.attribute, _show_field(f)) for f in SHAPES[cls].fields)
 
     def show(value: Any) -> dict[str, Any]:
         shown = {}
-        for name, convert in plan:
-            item = getattr(value, name)
+        for name, attribute, convert in plan:
+            item = getattr(value, attribute)
             if item is not None:
                 shown[name] = item if convert is None else convert(item)
         return shown
@@ -81,25 +81,26 @@ def from_json(cls: type, obj: Any, path: str = "$") -> Any:
 @cache
 def _reader(cls: type) -> Read:
     fields = SHAPES[cls].fields
-    plan = {field.name: _read_field(field) for field in fields}
-    required = tuple(field.name for field in fields if field.required)
+    plan = {field.name: (field.attribute, _read_field(field)) for field in fields}
+    required = tuple((field.name, field.attribute) for field in fields if field.required)
 
     def read(obj: Any) -> Any:
         if not isinstance(obj, Mapping):
             raise _wrong("an object", obj)
         given = {}
         for name, item in obj.items():
-            take = plan.get(name)
-            if take is None:
+            known = plan.get(name)
+            if known is None:
                 raise _unknown(name, plan)
             if item is None:
                 continue
+            attribute, take = known
             try:
-                given[name] = take(item)
+                given[attribute] = take(item)
             except Failure as failure:
                 raise failure.under(f"$.{name}") from None
-        for name in required:
-            if name not in given:
+        for name, attribute in required:
+            if attribute not in given:
                 raise Failure(Code.INVALID_ARGUMENT, f"{name} is required", f"$.{name}")
         return cls(**given)
 

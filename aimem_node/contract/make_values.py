@@ -92,7 +92,7 @@ def _message(facts: Facts, shape: Shape) -> list[str]:
     if shape.fields:
         lines.append("")
     for field in shape.fields:
-        lines.append(f"    {field.name}: {_type(field)}{_default(facts, field)}")
+        lines.append(f"    {field.attribute}: {_type(field)}{_default(facts, field)}")
         if field.help:
             lines += _docstring(field.help, "    ")
     return lines

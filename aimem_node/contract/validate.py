@@ -33,13 +33,13 @@ def _checker(cls: type) -> Check:
     for field in SHAPES[cls].fields:
         test = _check_field(field)
         if test is not None or field.required:
-            plan.append((field.name, test, field.required))
+            plan.append((field.name, field.attribute, test, field.required))
     steps = tuple(plan)
 
     def run(value: Any) -> Any:
         changed = {}
-        for name, test, required in steps:
-            item = getattr(value, name)
+        for name, attribute, test, required in steps:
+            item = getattr(value, attribute)
             if item is None or item in ((), ""):
                 if required:
                     raise Failure(Code.INVALID_ARGUMENT, f"{name} is required", f"$.{name}")
@@ -52,7 +52,7 @@ def _checker(cls: type) -> Check:
             except Failure as failure:
                 raise failure.under(f"$.{name}") from None
             if kept is not item:
-                changed[name] = kept
+                changed[attribute] = kept
         return replace(value, **changed) if changed else value
 
     return run

@@ -59,11 +59,11 @@ def _class_of(cls: type) -> Any:
 
 @cache
 def _filler(cls: type) -> Fill:
-    plan = tuple((field.name, _fill_field(field)) for field in SHAPES[cls].fields)
+    plan = tuple((f.name, f.attribute, _fill_field(f)) for f in SHAPES[cls].fields)
 
     def fill(message: Any, value: Any) -> None:
-        for name, put in plan:
-            item = getattr(value, name)
+        for name, attribute, put in plan:
+            item = getattr(value, attribute)
             if item is None:
                 continue
             if put is None:
@@ -141,9 +141,9 @@ def _fill_time(stamp: Any, time_us: int) -> None:
 @cache
 def _taker(cls: type) -> Take:
     fields = SHAPES[cls].fields
-    plan = {field.number: (field.name, _take_field(field)) for field in fields}
+    plan = {field.number: (field.attribute, _take_field(field)) for field in fields}
     zeros = {
-        field.name: () if field.repeated else _ZEROS.get(field.kind)
+        field.attribute: () if field.repeated else _ZEROS.get(field.kind)
         for field in fields
         if field.required
     }

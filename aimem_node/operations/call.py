@@ -73,6 +73,15 @@ class ReadCall:
     "Whether it is unknown that enough nodes hold this op (origin:sequence) on disk."
     find_member: Callable[[str], str]
     "Node id of the member with this name or id. Raises NOT_FOUND or AMBIGUOUS."
+    operation: str
+    "The name of the operation that was called."
+    place: str
+    "The namespace that this caller stands in, which bounds what it sees; empty: no bounds."
+
+    @property
+    def principal(self) -> str:
+        """The caller's name in the whole cluster: another node's user:ann is somebody else."""
+        return f"{self.author}@{self.node.node_id}"
 
 
 @dataclass(slots=True)
@@ -119,6 +128,10 @@ class StreamCall:
 
     author: str
     agent_id: str
+    place: str
+    "As of a ReadCall."
+    operator: bool
+    may_claim: Callable[[str], bool]
     now_us: int
     read: Callable[[Callable[[View], Any]], Awaitable[Any]]
     "Run a function over a consistent view, off the loop."

@@ -17,21 +17,20 @@ from aimem_node.contract.values import (
     SetNamespaceCopiesResponse,
 )
 from aimem_node.operations.call import ReadCall, WriteCall
+from aimem_node.operations.kept import all_kept, is_any_kept, kept
 from aimem_node.operations.registry import operation
 from aimem_node.replica.granting import Grants
 from aimem_node.store.session import WriteSession
 from aimem_node.store.view import View
 from aimem_sync.canon import Json
 from aimem_sync.change import Change
-from aimem_sync.display import Display, display
+from aimem_sync.display import Display
 from aimem_sync.op import Op
 
 if TYPE_CHECKING:
     from aimem_node.replica.plane import Plane
 
 COPIES = "copies"
-_PREFIX = COPIES + ":"
-_PAGE = 100
 _HERE_ONLY = "none"
 _EVERYWHERE = "all"
 
@@ -60,7 +59,7 @@ def set_namespace_copies(
     _check_reachable(after)
     changed = {name: value for name, value in wanted.items() if value != now.get(name)}
     if changed:
-        call.tx.change(Change(_PREFIX + namespace, COPIES, set=changed))
+        call.tx.change(Change(f"{COPIES}:{namespace}", COPIES, set=changed))
     return SetNamespaceCopiesResponse(copies=_resolved(call.view, namespace))
 
 
@@ -73,8 +72,8 @@ def namespace_copies(call: ReadCall, request: NamespaceCopiesRequest) -> Namespa
     for name, said in _all(call.view):
         w, holders = _w_of(said), _holders_of(said)
         if w or holders is not None:
-            kept = tuple(sorted(holders or ()))
-            shown.append(Copies(namespace=name, w=w or None, holders=kept, set_at=name))
+            named = tuple(sorted(holders or ()))
+            shown.append(Copies(namespace=name, w=w or None, holders=named, set_at=name))
     return NamespaceCopiesResponse(copies=tuple(shown))
 
 
@@ -181,8 +180,8 @@ def _resolved(view: View, namespace: str) -> Copies:
         "",
     )
     needed, holders = needed_and_holders(view, namespace)
-    kept = tuple(sorted(holders or ()))
-    return Copies(namespace=namespace, w=needed or None, holders=kept, set_at=set_at)
+    named = tuple(sorted(holders or ()))
+    return Copies(namespace=namespace, w=needed or None, holders=named, set_at=set_at)
 
 
 def _upwards(namespace: str) -> Iterator[str]:
@@ -193,32 +192,21 @@ def _upwards(namespace: str) -> Iterator[str]:
 
 
 def _is_anything_set(view: View) -> bool:
-    """Every write asks this: one step in the index of ids."""
-    return any(kept.state.record_id.startswith(_PREFIX) for kept in view.records_after(_PREFIX, 1))
+    """Every write asks this."""
+    return is_any_kept(view, COPIES)
 
 
 def _all(view: View) -> Iterator[tuple[str, Mapping[str, Json]]]:
     """Every namespace for which anything was ever set, by name."""
-    after = _PREFIX
-    while True:
-        page = view.records_after(after, _PAGE)
-        for kept in page:
-            after = kept.state.record_id
-            if not after.startswith(_PREFIX):
-                return
-            yield after.removeprefix(_PREFIX), _said(display(kept.state))
-        if len(page) < _PAGE:
-            return
+    return ((name, _said(shown)) for name, shown in all_kept(view, COPIES))
 
 
 def _set_at(view: View, namespace: str) -> Mapping[str, Json]:
-    shown = view.display(_PREFIX + namespace)
+    shown = kept(view, COPIES, namespace)
     return {} if shown is None else _said(shown)
 
 
 def _said(shown: Display) -> Mapping[str, Json]:
-    if shown.type != COPIES or shown.purged:
-        return {}
     return {name: shown.values[name] for name in ("w", "holders") if name in shown.values}
 
 

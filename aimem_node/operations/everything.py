@@ -10,8 +10,11 @@ from aimem_node.operations import (  # noqa: F401
     memories,
     namespaces,
     recall,
+    to_come,
     transfer,
     upkeep,
     verifying,
     waiting,
 )  # fmt: skip
+
+to_come.fill()

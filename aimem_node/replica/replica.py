@@ -25,6 +25,7 @@ from aimem_node.replica.writing import (
     Ack,
     Attempt,
     Copies,
+    Gate,
     Intent,
     Tx,
     Wish,
@@ -65,6 +66,8 @@ class Replica:
         self.fence = fence
         self.plane: Plane
         "Set once the core runs, before anything is written."
+        self.gate: Gate | None = None
+        "What says whether a change may be made. None: anything may."
         self.copies: Copies | None = None
         "Where a namespace says on how many nodes, and on which, it is kept; None: nowhere."
         self.copies_set = True

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.contract.values import Outcome, PeerStatus
@@ -109,12 +109,20 @@ class Tx:
     sign: Callable[[bytes], bytes]
     epoch: int = 0
     ops: list[Op] = field(default_factory=list)
+    gate: "Gate | None" = None
+    about: Any = None
+    "The call that this write is for, which the gate looks at. Opaque here."
     shown: set[str] = field(default_factory=set)
     """Records whose text the answer holds although no op speaks of them: an erasure must find it
     where answers are kept."""
 
     def change(self, change: Change) -> Display | None:
-        """Stamp one change, append it to this node's log and fold it. Returns what is shown now."""
+        """Stamp one change, append it to this node's log and fold it. Returns what is shown now.
+
+        Raises Failure if the gate refuses it: then nothing of the whole write is kept.
+        """
+        if self.gate is not None:
+            self.gate(self, change)
         body = body_for(change, self.session.state(change.record_id), self.origin)
         return self._append(change.kind, change.record_id, body)
 
@@ -145,6 +153,10 @@ class Tx:
         )
         self.ops.append(op)
         return self.session.take(op)
+
+
+Gate: TypeAlias = Callable[[Tx, Change], None]
+"""Asked before each change of every kind is stamped. Raises what the write is to end with."""
 
 
 class _TooFewError(Exception):
@@ -277,7 +289,7 @@ class Attempt(Generic[R]):
         session.settled = session.have() if self._plane.is_alone else self._plane.settled
         tx = Tx(
             session, own, intent.author, intent.now_us, intent.request_key,
-            replica.identity.sign, self._plane.config.epoch,
+            replica.identity.sign, self._plane.config.epoch, gate=replica.gate,
         )  # fmt: skip
         response = self._work(tx)
         needed, eligible = self._copies(session, tx.ops)

@@ -107,7 +107,7 @@ class Dispatcher:
             principal, checked = self._admit(declared, request, credentials)
             speaker = self._speaker(principal, credentials)
             operator = Role.ADMIN in principal.roles
-            caller = _Caller(principal.id, speaker, operator, credentials)
+            caller = _Caller(principal.id, speaker, operator, credentials, principal.place)
             return await self._run(declared, checked, caller)
         except Failure as failure:
             code = failure.code.value
@@ -133,10 +133,14 @@ class Dispatcher:
         code = "STREAM"  # also for one that its caller left: most streams end like that
         try:
             principal, checked = self._admit(declared, request, credentials)
-            agent_id = self._speaker(principal, credentials)(None)
+            speaker = self._speaker(principal, credentials)
+            agent_id = speaker(None)
             call = StreamCall(
                 author=principal.id,
                 agent_id=agent_id,
+                place=principal.place,
+                operator=Role.ADMIN in principal.roles,
+                may_claim=lambda claim: _allowed(speaker, claim),
                 now_us=self.clock.now_us(),
                 read=self._read,
                 log_reaches=lambda: self.announcements.pos,
@@ -209,7 +213,7 @@ class Dispatcher:
             call = ClusterCall(caller.author, self.clock.now_us(), self.cluster, self.facts)
             return await waiter(call, request)
         if after is not None and session is not None and declared.name not in ABOUT_ITSELF:
-            await self._reach(after, session, writes=declared.effect == Effect.WRITE)
+            after = await self._reach(after, session, writes=declared.effect == Effect.WRITE)
         given: dict[str, Any] = {
             "author": caller.author,
             "agent_id": caller.speaker(None),
@@ -222,10 +226,12 @@ class Dispatcher:
             "operator": caller.operator,
             "pending": self._pending,
             "find_member": lambda text: self.cluster.find(text).node_id,
+            "operation": declared.name,
+            "place": caller.place,
         }
         handler = registry.HANDLERS[declared.name]
         if declared.effect == Effect.WRITE:
-            return await self._write(declared, request, given, handler, caller.credentials)
+            return await self._write(declared, request, given, handler, caller.credentials, after)
         if session is None:
             return await self._read(lambda view: handler(ReadCall(view=view, **given), request))
 
@@ -238,7 +244,7 @@ class Dispatcher:
 
     async def _write(
         self, declared: Operation, request: Any, given: dict[str, Any], handler: Callable[..., Any],
-        credentials: Credentials,
+        credentials: Credentials, before: Token | None,
     ) -> Any:  # fmt: skip
         options = request.options
         key = options.request_key if options is not None else ""
@@ -253,7 +259,8 @@ class Dispatcher:
         )
 
         def work(tx: Tx) -> Any:
-            return handler(WriteCall(view=tx.session, tx=tx, **given), request)
+            tx.about = WriteCall(view=tx.session, tx=tx, **given)
+            return handler(tx.about, request)
 
         written = await self.replica.write(intent, work, _wish(options, credentials))
         self.metrics.ops.inc(0 if written.replayed else len(written.write_ids))
@@ -262,7 +269,6 @@ class Dispatcher:
         response = await self._with_more(declared.name, request, given, response)
         seen = Cursor({dot.origin: dot.seq for dot in map(Dot.parse, written.write_ids)})
         session = credentials.session
-        before = self._token(session) if session is not None else None
         token = self._token_of(seen, before).encode()
         if session is not None:
             session.token = token
@@ -300,25 +306,26 @@ class Dispatcher:
         token = Token(plane.cluster_id, plane.config.epoch, seen)
         return token if before is None else token.merge(before)
 
-    async def _reach(self, after: Token, session: Session, *, writes: bool) -> None:
+    async def _reach(self, after: Token, session: Session, *, writes: bool) -> Token:
         """Wait until this node holds what the session has seen. UNAVAILABLE or DATA_LOST if not.
+        Returns what it has seen, without what is lost.
 
         A write waits too, so that it overwrites what its session has read; but it is not refused:
         nobody is shown anything old by it.
         """
         plane = self.cluster.plane
         if plane.core.intake.have().dominates(after.seen):
-            return
+            return after
         wait_us = min(session.max_wait_ms, WAIT_MS_MAX) * 1_000
         refused = await plane.ask_read(after.seen, self.clock.monotonic_us() + wait_us)
         if refused is None:
-            return
+            return after
         if writes:
             if refused.lost:  # or every later write of this session would wait for it again
                 gone = {gap.origin for gap in refused.missing}
                 seen = {origin: seq for origin, seq in after.seen if origin not in gone}
-                session.after = replace(after, seen=Cursor(seen)).encode()
-            return
+                return replace(after, seen=Cursor(seen))
+            return after
         missing = [f"{gap.origin}:{gap.last}" for gap in refused.missing]
         if refused.lost:
             raise Failure(
@@ -368,6 +375,7 @@ class _Caller:
     speaker: Speaker
     operator: bool
     credentials: Credentials
+    place: str = ""
 
 
 def _wish(options: WriteOptions | None, credentials: Credentials) -> Wish:

@@ -66,6 +66,8 @@ class Principal:
     roles: frozenset[Role]
     agent_pattern: str = "*"
     """The agent ids it may speak as, with * and ? as in file names."""
+    place: str = ""
+    """The namespace that it stands in, which bounds what it sees; empty: no bounds."""
 
     def require(self, role: Role) -> None:
         """Return if it has the role; otherwise Failure PERMISSION_DENIED."""

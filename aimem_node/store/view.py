@@ -53,6 +53,15 @@ class View(LinkView, LogView):
         """The next records of all types in the order of their ids; "" begins."""
         return [kept_record(row) for row in self.record_rows(record_id, limit)]
 
+    def has_records(self, prefix: str) -> bool:
+        """Whether there is a record whose id begins like this."""
+        found = self._value(
+            "SELECT 1 FROM record WHERE record_id >= ? AND record_id < ? LIMIT 1",
+            prefix,
+            prefix + _LAST_CHARACTER,
+        )
+        return found is not None
+
     def record_rows(self, record_id: str, limit: int) -> list[tuple[Any, ...]]:
         """The same as they stand in the file, read or not: see kept_record."""
         return self._connection.execute(

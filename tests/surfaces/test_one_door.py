@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from aimem_node.contract.operations import OPERATIONS, Effect
+from tests.every_write import writes
 from tests.harness import Harness
 from tests.surfaces.ways import Cli, Mcp, Running
 
@@ -55,32 +56,6 @@ def test_the_guard_of_that_test_does_catch_a_client_that_opens_the_store(
         [sys.executable, "-c", code], env=guarded.env, capture_output=True, text=True, check=False
     )
     assert "a client opened the store" in done.stderr
-
-
-def writes(node: Any) -> dict[str, Any]:
-    """For every operation of the contract that writes: a request that must change something."""
-    a, b, gone, old = (node.store(name, namespace="n/m") for name in ("a", "b", "gone", "old"))
-    node.call("Link", source_id=b, target_id=a)
-    node.call("Archive", ids=[gone])
-    node.call("Archive", ids=[old])
-    node.store("short-lived", ttl_secs=1)
-    node.clock.move(seconds=2)
-    return {
-        "Store": {"title": "x", "content": "c"},
-        "BulkStore": {"memories": [{"title": "y", "content": "c"}]},
-        "Update": {"id": a, "content": "changed"},
-        "Link": {"source_id": a, "target_id": b},
-        "Unlink": {"source_id": b, "target_id": a},
-        "Promote": {"id": b},
-        "ArchiveRestore": {"id": gone},
-        "ArchivePurge": {},
-        "Archive": {"ids": [a]},
-        "Delete": {"id": b},
-        "Forget": {"namespace": "n/m"},
-        "Gc": {},
-        "SetNamespaceCopies": {"namespace": "n/m", "w": 1},
-        "Import": {"memories": [{"id": "m-1", "title": "t", "content": "c"}]},
-    }
 
 
 def test_every_writing_operation_appends_an_op(node: Harness) -> None:

@@ -115,6 +115,8 @@ class GetRequest:
 
     id: str
     """The id, or the first characters of it."""
+    as_of: int | None = None
+    """As it was known at this moment, and its links as they were known then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,6 +221,8 @@ class ListRequest:
     """Stored at this time or earlier."""
     session: str | None = None
     """From this session, thread or document."""
+    as_agent: str | None = None
+    """See no more than somebody placed in this namespace would."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

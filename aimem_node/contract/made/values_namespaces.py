@@ -3,9 +3,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from aimem_node.contract.made.values_nouns import NamespaceCount, WriteOptions, WriteResult
+from aimem_node.contract.made.values_nouns import (
+    NamespaceCount,
+    Standard,
+    WriteOptions,
+    WriteResult,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,12 +71,96 @@ class NamespaceCopiesResponse:
 class NamespacesRequest:
     """What Namespaces is asked."""
 
+    namespace: str | None = None
+    """Show the standard of this namespace too."""
+    inherit: bool = False
+    """All standards that hold there, the general first."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamespacesResponse:
     """What Namespaces answers."""
 
     namespaces: tuple[NamespaceCount, ...] = ()
+    standard: NamespaceGetStandardResponse | None = None
+    """Only when a namespace was named."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamespaceSetStandardRequest:
+    """What NamespaceSetStandard is asked."""
+
+    namespace: str
+    """The namespace, or "*" for everything."""
+    id: str | None = None
+    """The memory. Absent: a new one is made for it, with content."""
+    parent: str | None = None
+    """Inherit from this namespace, which need not lie above."""
+    content: str | None = None
+    """What the new memory says, when no id is given."""
+    governance: Mapping[str, Any] | None = None
+    """Policy of the namespace, as a JSON object: {"write": "any|registered|owner|approve",
+    "promote": ..., "delete": ..., "approver": "human|agent:<id>|consensus:<n>"}. The same as
+    policy-set.
+    """
+    agent_id: str | None = None
+    """Who sets it. Checked against the connection."""
+    options: WriteOptions | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamespaceSetStandardResponse:
+    """What NamespaceSetStandard answers."""
+
+    set: bool = False
+    namespace: str = ""
+    standard_id: str = ""
+    parent: str = ""
+    write: WriteResult | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamespaceGetStandardRequest:
+    """What NamespaceGetStandard is asked."""
+
+    namespace: str
+    """The namespace, or "*" for everything."""
+    inherit: bool = False
+    """All that hold there, the general first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamespaceGetStandardResponse:
+    """What NamespaceGetStandard answers."""
+
+    namespace: str = ""
+    standard: Standard | None = None
+    """Its own; absent when it has none."""
+    chain: tuple[str, ...] = ()
+    """With inherit: the namespaces that were asked, the general first."""
+    standards: tuple[Standard, ...] = ()
+    """With inherit: those of them that have a standard."""
+    count: int = 0
+    warning: str = ""
+    """What was set but cannot be shown: its memory is gone, or not for the caller to see."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamespaceClearStandardRequest:
+    """What NamespaceClearStandard is asked."""
+
+    namespace: str
+    """The namespace, or "*" for everything."""
+    options: WriteOptions | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamespaceClearStandardResponse:
+    """What NamespaceClearStandard answers."""
+
+    cleared: bool = False
+    namespace: str = ""
+    write: WriteResult | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

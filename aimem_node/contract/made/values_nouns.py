@@ -54,6 +54,8 @@ class Outcome(StrEnum):
     """On the disks of as many nodes as were asked for."""
     PENDING = "pending"
     """On at least this node's disk; more will follow."""
+    AWAITING_APPROVAL = "awaiting_approval"
+    """Nothing was done yet: it waits until somebody approves it. That it waits is on disk."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +130,8 @@ class MemoryLink:
     """Until when it holds; absent means it still does."""
     observed_by: str = ""
     """Who said so."""
+    observed_at: int | None = None
+    """When it was learned, which is not when it began to hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +171,22 @@ class WriteResult:
     """Why it is still pending."""
     peers: tuple[PeerStatus, ...] = ()
     """Each other node, and whether it holds the write. Only when it is pending."""
+    awaiting: Awaiting | None = None
+    """What was put before the approvers instead of being done."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Awaiting:
+    """What waits for approval."""
+
+    pending_id: str = ""
+    action: str = ""
+    """The operation."""
+    namespace: str = ""
+    reason: str = ""
+    rule: str = ""
+    """The rule that asks, and where it is set."""
+    set_at: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +199,20 @@ class PeerStatus:
     """holds, behind, unreachable, refused, or learner."""
     reason: str = ""
     """Why, in words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standard:
+    """The standard of one namespace: what everyone who works there should know."""
+
+    namespace: str = ""
+    '"*" is for everything.'
+    standard_id: str = ""
+    title: str = ""
+    content: str = ""
+    priority: int = 0
+    parent: str = ""
+    """Its parent, where that is not the namespace above it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from aimem_node.contract.made.values_nouns import Memory, Tier
+from aimem_node.contract.made.values_nouns import Memory, Standard, Tier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +36,8 @@ class RecallRequest:
     """From this session, thread or document."""
     explain: bool = False
     """Say for each hit what made its score."""
+    as_agent: str | None = None
+    """See no more than somebody placed in this namespace would."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,10 @@ class RecallResponse:
     """Ways of finding that were not available, and why."""
     reasons: tuple[Reason, ...] = ()
     """Only when explain was asked for; in the order of memories."""
+    standards: tuple[Standard, ...] = ()
+    """What everyone should know who works in the namespace, the general first. Not counted as
+    tokens used.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +99,8 @@ class SearchRequest:
     """At least this priority."""
     session: str | None = None
     """From this session, thread or document."""
+    as_agent: str | None = None
+    """See no more than somebody placed in this namespace would."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +126,8 @@ class SessionStartRequest:
     """At most about this many tokens of content."""
     agent_id: str | None = None
     """Said by this agent."""
+    as_agent: str | None = None
+    """See no more than somebody placed in this namespace would."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,3 +140,9 @@ class SessionStartResponse:
     tokens_used: int = 0
     session_id: str = ""
     """A name for this session; give it as `session` when storing."""
+    standards: tuple[Standard, ...] = ()
+    """What everyone should know who works in the namespace, the general first. Not counted as
+    tokens used.
+    """
+    unread: int = 0
+    """Messages in the caller's inbox that were not read yet."""

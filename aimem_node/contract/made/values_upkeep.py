@@ -211,3 +211,55 @@ class Event:
     namespace: str = ""
     author: str = ""
     happened_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncSinceRequest:
+    """What SyncSince is asked."""
+
+    since: int | None = None
+    """Changed after this moment; from the beginning when absent."""
+    limit: int = 500
+    cursor: str | None = None
+    """Where the page before ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncSinceResponse:
+    """What SyncSince answers."""
+
+    memories: tuple[Memory, ...] = ()
+    count: int = 0
+    next_cursor: str = ""
+    """Ask again with it for the next page; empty at the end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncPushRequest:
+    """What SyncPush is asked."""
+
+    memories: tuple[Memory, ...] = ()
+    """The memories, as JSON."""
+    links: tuple[MemoryLink, ...] = ()
+    """The links, as JSON."""
+    deletions: tuple[str, ...] = ()
+    """Ids of memories that were deleted there."""
+    dry_run: bool = False
+    """Only count what would change."""
+    agent_id: str | None = None
+    """Who pushes. Checked against the connection."""
+    options: WriteOptions | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncPushResponse:
+    """What SyncPush answers."""
+
+    applied: int = 0
+    """Memories that were new or changed."""
+    noop: int = 0
+    """Memories that were here already."""
+    deleted: int = 0
+    links_applied: int = 0
+    dry_run: bool = False
+    write: WriteResult | None = None

@@ -52,7 +52,7 @@ def of_field(field: Field, depth: int) -> st.SearchStrategy[Any]:
 
 
 def values(cls: type, depth: int = 2) -> st.SearchStrategy[Any]:
-    fields = {field.name: of_field(field, depth) for field in SHAPES[cls].fields}
+    fields = {field.attribute: of_field(field, depth) for field in SHAPES[cls].fields}
     return st.fixed_dictionaries(fields).map(lambda given: cls(**given))
 
 

@@ -29,6 +29,8 @@ def call(request_key: str, author: str = "user:ann") -> WriteCall:
         operator=False,
         pending=none,
         find_member=none,
+        operation="Store",
+        place="",
         tx=tx,
     )
 
