@@ -203,6 +203,13 @@ ALTER TABLE memory ADD COLUMN written_id TEXT NOT NULL DEFAULT '';
 """
 
 
+_GRAPH: Final = """
+"""
+
+_POPULATION: Final = """
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Migration:
     """One step from a schema to the next."""
@@ -236,6 +243,10 @@ def _second(connection: apsw.Connection) -> None:
         )
 
 
+def _third(connection: apsw.Connection) -> None:
+    connection.execute(_GRAPH + _POPULATION)
+
+
 def _newest_head(state: bytes) -> str:
     """The newest op that wrote a head, out of a record's row as schema 1 spells it.
 
@@ -253,6 +264,7 @@ def _newest_head(state: bytes) -> str:
 MIGRATIONS: Final[tuple[Migration, ...]] = (
     Migration(1, "log, records, memories, links, full text", _first),
     Migration(2, "members, floors, answers beside ops, whose write is shown", _second),
+    Migration(3, "links by time, how many memories each agent has where", _third),
 )
 SCHEMA: Final = MIGRATIONS[-1].number
 """The schema this version reads and writes."""
