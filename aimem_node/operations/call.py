@@ -140,3 +140,4 @@ class StreamCall:
     wait_beyond: Callable[[int], Awaitable[None]]
     "Return once the log reaches further than this."
     node: NodeFacts
+    cluster: Cluster

@@ -19,7 +19,7 @@ def event_of(view: View, placed: PlacedOp, wanted: Filter) -> Event | None:
     if name is None:
         return None
     namespace = _namespace(view, op.record_id)
-    if not _lies_in(namespace, wanted):
+    if not lies_in(namespace, wanted):
         return None
     return Event(
         token=str(placed.pos), event=name, id=op.record_id, namespace=namespace, author=op.author,
@@ -55,7 +55,8 @@ def _namespace(view: View, record_id: str) -> str:
     return "" if row is None else row.namespace
 
 
-def _lies_in(namespace: str, wanted: Filter) -> bool:
+def lies_in(namespace: str, wanted: Filter) -> bool:
+    """Whether a namespace is one of those that a place filter names."""
     if wanted.below:
         return namespace == wanted.below or namespace.startswith(wanted.below + "/")
     return not wanted.namespaces or namespace in wanted.namespaces

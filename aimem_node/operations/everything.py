@@ -2,6 +2,7 @@
 
 from aimem_node.operations import (  # noqa: F401
     archive,
+    audit,
     cluster,
     copies,
     forgetting,

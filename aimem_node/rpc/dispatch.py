@@ -146,6 +146,7 @@ class Dispatcher:
                 log_reaches=lambda: self.announcements.pos,
                 wait_beyond=self.announcements.beyond,
                 node=self.facts,
+                cluster=self.cluster,
             )
             async for item in registry.STREAMERS[operation](call, checked):
                 # A stream may outlive the token or the pin that opened it.

@@ -25,7 +25,7 @@ class AuditRequest:
     limit: int | None = None
     """End after this many; all that there are when absent."""
     verify: bool = True
-    """Check chain and signature of every op that is passed, listed or not."""
+    """Prove the chains and signatures of all logs, whatever is listed of them."""
     after: str | None = None
     """The token of the last line that was seen: go on behind it."""
 

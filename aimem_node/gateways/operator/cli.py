@@ -11,6 +11,7 @@ from typing import Any
 from aimem_node.gateways.cli import failures, node, showing
 from aimem_node.gateways.cli.look import Look, clock, plain, wrapped
 from aimem_node.gateways.operator import (
+    auditing,
     calling,
     commands,
     doctor,
@@ -110,6 +111,7 @@ def parser() -> argparse.ArgumentParser:
     identity.add_argument("--cert", action="store_true", help="print the certificate alone")
     command("settings", "Show every setting, how to give it, and what is in force.", _settings_page)
     member_commands.add(command)
+    auditing.add(command)
     joining.add(command)
     _access_commands(below)
     below.add_parser("bench", help="Measure this machine against the goals.", add_help=False)
