@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chaos.team import Team
-from tests.surfaces.test_one_door import writes
+from tests.every_write import writes
 
 
 class At:
