@@ -28,6 +28,21 @@ OWN_WORDS: dict[str, tuple[str, ...]] = {
     "mcp": ("--profile", "--agent-id", "--data-dir", "--no-start"),
     "completion": SHELLS,
     "import": ("--trust-source", "--partial", "--request-key"),
+    "mine": (
+        "claude",
+        "chatgpt",
+        "slack",
+        "markdown",
+        "jsonl",
+        "mempalace",
+        "mcp-memory-service",
+        "claude-memory",
+        "--namespace",
+        "--tier",
+        "--min-messages",
+        "--dry-run",
+        "--strict",
+    ),
 }
 
 

@@ -25,6 +25,7 @@ COMMANDS = {
     "install": "Connect an AI client on this machine: shows the change, backs up, writes.",
     "export": "Write out every memory and link to a file, and prove that nothing is missing.",
     "import": "Take in an export of aimem or of ai-memory, and prove that nothing is missing.",
+    "mine": "Make memories of chats, notes and other programs' memories.",
     "completion": "Print completion for bash, zsh or fish.",
 }
 """Commands that do something on this machine besides one call."""
@@ -162,6 +163,10 @@ def _own(word: str, rest: list[str], settings: dict[str, Any], env: Mapping[str,
         from aimem_node.gateways.cli import importing
 
         return importing.run(rest, settings, env)
+    if word == "mine":
+        from aimem_node.gateways.cli.mining import command
+
+        return command.run(rest, settings, env)
     if word == "install":
         from aimem_node.gateways.cli import installing
 

@@ -21,7 +21,7 @@ GROUPS = (("read", "Ask"), ("write", "Change"), ("admin", "Look after the node")
 SAMPLES = {
     "id": "4f2a", "title": '"Deploys happen on Tuesdays"', "content": '"Never on a Friday."',
     "context": '"when do we deploy?"', "query": "deploy", "namespace": "team/project",
-    "source_id": "4f2a", "target_id": "91c0", "ids": "4f2a 91c0",
+    "path": "export.zip", "source_id": "4f2a", "target_id": "91c0", "ids": "4f2a 91c0",
 }  # fmt: skip
 """What a field of that name looks like in an example."""
 
@@ -85,6 +85,32 @@ Takes in JSON lines from `aimem export`, or the JSON of an ai-memory export.
 Examples
   aimem import memories.jsonl
   ai-memory export | aimem import -""",
+    "mine": """aimem mine FORMAT PATH [-n NAMESPACE] [-t TIER] [--min-messages N]
+           [--dry-run] [--strict] [--json]
+
+  FORMAT   claude              Claude's data export, or Claude Code's sessions
+           chatgpt             ChatGPT's data export
+           slack               a workspace export
+           markdown            a directory of notes, a memory for each section
+           jsonl               one memory a line, with any of its fields
+           mempalace           an export of MemPalace
+           mcp-memory-service  its JSON export or its database
+           claude-memory       CLAUDE.md and Claude's memory directories
+  PATH     A file, a directory, or the zip archive as it was downloaded.
+
+  -n       Where to put them; FORMAT-export if absent.
+  -t       How long to keep them: short, mid (if absent) or long.
+  --min-messages  Leave shorter conversations out (3).
+  --dry-run       Say what would be stored, and store nothing.
+  --strict        Stop at the first conversation that cannot be read.
+
+Run it again whenever you like: nothing is stored twice, and conversations that
+have grown are brought up to date. Exits 0 only if all of it is there.
+
+Examples
+  aimem mine claude ~/Downloads/data-export.zip --dry-run
+  aimem mine claude ~/.claude/projects -n sessions -t long
+  aimem mine markdown ~/notes -n team/notes""",
     "completion": """aimem completion bash|zsh|fish
 
 Examples

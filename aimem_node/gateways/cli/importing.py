@@ -50,15 +50,26 @@ class Tally:
         """Where the record stands, what it is called, and why the node would not have it."""
         self.pending: dict[str, Any] | None = None
         """What the last page said that is not yet on enough nodes."""
+        self.waiting = 0
+        """Records that go in only once somebody has approved it."""
+        self.unaccounted = 0
+        """Memories that were sent and of which the node said nothing."""
 
-    def add(self, answer: dict[str, Any], records: int) -> None:
-        """Count a page's answer in."""
-        for name in self.done:
-            self.done[name] += int(answer.get(name) or 0)
+    def add(self, name: str, answer: dict[str, Any], records: int) -> None:
+        """Count in the answer to a page of "memories" or "links"."""
+        said = {one: int(answer.get(one) or 0) for one in self.done}
+        for one in self.done:
+            self.done[one] += said[one]
         self.sent += records
         write = answer.get("write")
-        if isinstance(write, dict) and write.get("outcome") == "pending":
+        if isinstance(write, dict) and write.get("outcome", "committed") != "committed":
             self.pending = write
+            if write["outcome"] == "awaiting_approval":
+                self.waiting += records
+                return
+        if name == "memories":
+            told = said["imported"] + said["unchanged"] + said["updated"]
+            self.unaccounted += max(0, records - told)
 
 
 class Importer:
@@ -74,7 +85,6 @@ class Importer:
         # Not made from the content: importing once more after a delete must bring it back.
         self._key = str(values.get(KEY) or "import-" + os.urandom(12).hex())
         self._pages = 0
-        self.pause_s = PAUSE_S
 
     def send(self, name: str, items: list[Item]) -> None:
         """Send one page of "memories" or "links". Raises CallFailure when it cannot be sent."""
@@ -83,7 +93,7 @@ class Importer:
             key = f"{self._key}:{self._pages}"
             values = self._values | {name: [item[2] for item in items], KEY: key}
             try:
-                answer = self._answered(values)
+                answer = answered(self._caller, self._operation, values)
             except failures.CallFailure as failure:
                 index = refused_index(failure, name)
                 if index is None or index >= len(items):
@@ -92,22 +102,23 @@ class Importer:
                 self._tally.refused.append((where, called(content), failure))
                 items = [*items[:index], *items[index + 1 :]]
                 continue
-            self._tally.add(json.loads(answer), len(items))
+            self._tally.add(name, json.loads(answer), len(items))
             return
 
-    def _answered(self, values: dict[str, Any]) -> bytes:
-        """The answer to one page, asked for again while its fate is open."""
-        pause_s = self.pause_s
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                return self._caller.call(self._operation, dict(values))
-            except failures.CallFailure as failure:
-                passing = failure.code in ("LIMITED", "NOT_WRITTEN")
-                if attempt == ATTEMPTS or (failure.definite and not passing):
-                    raise
-            time.sleep(pause_s)
-            pause_s *= 2
-        raise AssertionError("the last attempt returns or raises")
+
+def answered(caller: Caller, operation: dict[str, Any], values: dict[str, Any]) -> bytes:
+    """The answer to one write with a request key, asked for again while its fate is open."""
+    pause_s = PAUSE_S
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return caller.call(operation, dict(values))
+        except failures.CallFailure as failure:
+            passing = failure.code in ("LIMITED", "NOT_WRITTEN")
+            if attempt == ATTEMPTS or (failure.definite and not passing):
+                raise
+        time.sleep(pause_s)
+        pause_s *= 2
+    raise AssertionError("the last attempt returns or raises")
 
 
 def run(rest: list[str], settings: dict[str, Any], env: Mapping[str, str]) -> int:
@@ -194,7 +205,7 @@ def called(content: dict[str, Any]) -> str:
 
 
 def _report(records: Records, tally: Tally, settings: dict[str, Any]) -> None:
-    missing = records.memories + records.links - tally.sent
+    missing = records.memories + records.links - tally.sent + tally.unaccounted + tally.waiting
     if settings.get("json"):
         refused = [
             {"at": where, "name": name} | failure.to_json()
@@ -231,9 +242,14 @@ def _verdict(records: Records, tally: Tally, stopped: failures.CallFailure | Non
     if tally.refused:
         failures.note(f"{len(tally.refused)} of {total} records were refused and are not in")
         return tally.refused[0][2].exit_code or 1
+    if tally.unaccounted:
+        failures.note(f"the node did not say what became of {tally.unaccounted} memories")
+        return failures.EXITS["CORRUPT"]
     if records.problems:
         failures.note(f"the export was not whole: {'; '.join(records.problems)}")
         return failures.EXITS["CORRUPT"]
+    if tally.waiting:
+        failures.note(f"{tally.waiting} of {total} records wait for approval and are not in yet")
     if tally.pending is not None:
         failures.note(failures.pending(tally.pending))
         return failures.PENDING_EXIT

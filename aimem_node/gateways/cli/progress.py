@@ -15,10 +15,13 @@ REDRAW_S = 0.1
 class Bar:
     """One line that is drawn over and over and taken away at the end."""
 
-    def __init__(self, label: str, total: int, out: TextIO, quiet: bool = False) -> None:
-        """total 0 means unknown: then it only counts."""
+    def __init__(
+        self, label: str, total: int, out: TextIO, quiet: bool = False, unit: str = ""
+    ) -> None:
+        """total 0 means unknown: then it only counts. `unit` is what is counted, "MB" say."""
         self._label = label
         self._total = total
+        self._unit = f" {unit}" if unit else ""
         self._out = out
         self._on = out.isatty() and not quiet
         self._drawn_s = 0.0
@@ -41,5 +44,5 @@ class Bar:
             said = f"{'━' * full}{'─' * (WIDTH - full)} {done:,} of {self._total:,}"
         else:
             said = f"{done:,}"
-        self._out.write(f"\r\x1b[K{self._label} {said}")
+        self._out.write(f"\r\x1b[K{self._label} {said}{self._unit}")
         self._out.flush()

@@ -44,7 +44,7 @@ def test_rows_hold_the_content_and_the_facts_stand_above() -> None:
     )
     assert compact("Recall", answer) == [
         "count:2|mode:keyword",
-        "memories[id|title|tier|namespace|priority|score|content]:",
+        "memories[2]{id|title|tier|namespace|priority|score|content}:",
         "m1|Deploy day|mid|team/api|5|0.912|Tuesdays",
         "m2|Deploy day|mid|team/api|5|0.5|Tuesdays",
     ]
@@ -58,12 +58,12 @@ def test_one_row_is_one_line_whatever_the_content() -> None:
 
 
 def test_no_rows_are_an_empty_table() -> None:
-    assert compact("List", ListResponse()) == ["count:0", "memories[]:"]
+    assert compact("List", ListResponse()) == ["count:0", "memories[0]:"]
 
 
 def test_a_column_that_one_row_needs_is_there_for_all() -> None:
     lines = compact("List", ListResponse(memories=(memory(), memory(tags=("x", "y"))), count=2))
-    assert lines[1] == "memories[id|title|tier|namespace|priority|tags|content]:"
+    assert lines[1] == "memories[2]{id|title|tier|namespace|priority|tags|content}:"
     assert lines[2].split("|")[5] == ""
     assert lines[3].split("|")[5] == "x,y"
 
@@ -77,17 +77,17 @@ def test_the_full_table_shows_every_column_that_is_not_empty() -> None:
     assert "metadata" in header
     assert "access_count" in header
     assert "archive_reason" not in header
-    assert header.endswith("|content]:")
+    assert header.endswith("|content}:")
     assert '{"a":[1]}' in text
 
 
 def test_other_nouns_show_all_they_have() -> None:
     namespaces = NamespacesResponse(namespaces=(NamespaceCount(namespace="a", count=2),))
-    assert compact("Namespaces", namespaces) == ["namespaces[namespace|count]:", "a|2"]
+    assert compact("Namespaces", namespaces) == ["namespaces[1]{namespace|count}:", "a|2"]
     history = HistoryResponse(
         id="m", versions=(MemoryVersion(write_id="o:1", kind="store"),), count=1
     )
-    assert compact("History", history) == ["id:m|count:1", "versions[write_id|kind]:", "o:1|store"]
+    assert compact("History", history) == ["id:m|count:1", "versions[1]{write_id|kind}:", "o:1|store"]
 
 
 def test_nothing_beside_the_rows_is_lost() -> None:
@@ -98,7 +98,7 @@ def test_nothing_beside_the_rows_is_lost() -> None:
     text = answer_text(RECALL, answer, Format.TOON_COMPACT)
     assert "left_out:4" in text
     assert "unavailable:semantic: no embedder,graph" in text
-    assert 'reasons[id|factors]:\nm1|{"bm25":0.5}' in text
+    assert 'reasons[1]{id|factors}:\nm1|{"bm25":0.5}' in text
 
 
 def test_json_on_request_is_the_whole_answer() -> None:

@@ -14,6 +14,7 @@ from aimem_node.gateways.cli import fast, importing
 from aimem_node.gateways.cli.proof import Proof, canonical
 from aimem_node.gateways.cli.records import Records
 from tests.aimem_node.gateways.cli.fake_node import Asked, FakeNode
+from tests.harness import Harness
 
 HEADER = {"header": {"format": "aimem-export", "version": 1, "node_id": "n"}}
 
@@ -188,6 +189,46 @@ def test_an_import_that_the_node_stops_says_what_is_not_in(
     err = capsys.readouterr().err
     assert "the disk is full" in err
     assert "200 of 700 records are not in" in err
+
+
+def test_memories_of_which_the_node_says_nothing_are_no_success(
+    fake: FakeNode, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake.answer = lambda asked: (200, {"imported": len(asked.body["memories"]) - 1})
+    name = written(tmp_path, whole(memory(1), memory(2)))
+    assert fast.main(["import", name, "--json"]) == 7
+    out = capsys.readouterr()
+    assert json.loads(out.out)["missing"] == 1
+    assert "what became of 1 memories" in out.err
+
+
+def test_what_waits_for_approval_is_not_reported_as_imported(
+    fake: FakeNode, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake.answer = lambda _: (202, {"imported": 0, "write": {"outcome": "awaiting_approval"}})
+    assert fast.main(["import", written(tmp_path, whole(memory(1))), "--json"]) == 9
+    out = capsys.readouterr()
+    assert json.loads(out.out)["missing"] == 1
+    assert "1 of 1 records wait for approval" in out.err
+
+
+def test_what_a_node_exports_a_second_one_takes_and_exports_with_the_same_hash(
+    fake: FakeNode, tmp_path: Path
+) -> None:
+    """From end to end: two nodes, the two commands, and the line that proves it."""
+    a, b = Harness(tmp_path / "a", 1), Harness(tmp_path / "b", 2)
+    try:
+        ids = [a.store(f"t{n}", tags=["x"], metadata={"n": n}) for n in range(7)]
+        a.call("Link", source_id=ids[0], target_id=ids[1])
+        a.call("Archive", ids=ids[-1:])
+        fake.answer = lambda _: (200, a.stream("Export"))
+        assert fast.main(["export", str(tmp_path / "out.jsonl")]) == 0
+        fake.answer = lambda asked: (200, b.call("Import", **asked.body))
+        assert fast.main(["import", str(tmp_path / "out.jsonl")]) == 0
+        assert b.stream("Export")[-1] == a.stream("Export")[-1]
+    finally:
+        a.stop()
+        b.stop()
 
 
 def test_an_export_of_ai_memory_is_translated(
