@@ -1,0 +1,181 @@
+"""Find keys, tokens and passwords in what is about to be kept, and take them out.
+
+What enters the log is copied to every member and cannot be taken back quietly, so this is asked
+before. It guards against accidents, not against spies: whoever wants to hide a secret splits it.
+What it finds it never repeats: a Finding says where and what, and holds no character of the text.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from aimem_node.operations.entropy import random_spans
+from aimem_node.operations.secret_kinds import (
+    NAMED,
+    NAMED_NEEDLES,
+    RULES,
+    URL_LOGIN,
+    VALUE,
+    is_password_name,
+    is_placeholder,
+    is_real_value,
+    is_secret_name,
+)
+from aimem_sync.canon import Json
+
+PASSWORD_HINT: Final = "a password or key that is named as one"  # noqa: S105 - words for people
+URL_HINT: Final = "a password in an address"
+RANDOM_HINT: Final = "a random string, as keys are"
+KEY_HINT: Final = ", in the name of a member"
+
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One secret in a text. It may be logged: it says where, never what."""
+
+    kind: str
+    "Such as aws_access_key; a word for programs."
+    start: int
+    end: int
+    "Characters of the text, end excluded."
+    hint: str
+    "What it seems to be, for people."
+
+
+def screen(text: str) -> tuple[Finding, ...]:
+    """Every secret in text, in order, none overlapping another. () if there is none."""
+    found = [*_by_rule(text), *_by_name(text), *_in_urls(text)]
+    found += [Finding("high_entropy", *span, RANDOM_HINT) for span in random_spans(text)]
+    return _apart(found)
+
+
+def redacted(text: str, findings: Sequence[Finding]) -> str:
+    """text with "[redacted: <kind>]" in the place of each finding, as `screen` gives them."""
+    kept: list[str] = []
+    at = 0
+    for one in findings:
+        kept += [text[at : one.start], f"[redacted: {one.kind}]"]
+        at = one.end
+    return "".join([*kept, text[at:]])
+
+
+def screen_json(value: Json, path: str = "$") -> tuple[tuple[str, Finding], ...]:
+    """Every secret in the strings and names of a JSON value, with the path of the place.
+
+    A name counts for its value: "hunter22" is one under "password". Paths show redacted names.
+    """
+    return tuple(_walk(value, path, ""))
+
+
+def redacted_json(value: Json) -> Json:
+    """The value with every secret of `screen_json` replaced. Names stay different names."""
+    return _redacted(value, "")
+
+
+def _by_rule(text: str) -> Iterator[Finding]:
+    lower = text.lower()
+    for rule in RULES:
+        if not any(needle in lower for needle in rule.needles):
+            continue
+        group = "secret" if "secret" in rule.pattern.groupindex else 0
+        for match in rule.pattern.finditer(text):
+            if rule.check(match[group]):
+                yield Finding(rule.kind, *match.span(group), rule.hint)
+
+
+def _by_name(text: str) -> Iterator[Finding]:
+    lower = text.lower()
+    if not any(needle in lower for needle in NAMED_NEEDLES):
+        return
+    for match in NAMED.finditer(text):
+        name = match["name"] or match["flag"]
+        if not is_secret_name(name) or (found := VALUE.match(text, match.end())) is None:
+            continue
+        group = str(found.lastgroup)
+        value = found[group]
+        if group == "bare" and value[-1] in ".!?:" and value[-2:-1].isalnum():
+            value = value[:-1]  # the end of the sentence, or perhaps of the password
+        if is_real_value(value, after_password=is_password_name(name)):
+            yield Finding("password", *found.span(group), PASSWORD_HINT)
+
+
+def _in_urls(text: str) -> Iterator[Finding]:
+    if "://" not in text:
+        return
+    for match in URL_LOGIN.finditer(text):
+        login, at, _ = match["authority"].rpartition("@")
+        name, colon, password = login.partition(":")
+        if at and colon and password and not is_placeholder(password):
+            start = match.start("authority") + len(name) + 1
+            yield Finding("url_password", start, start + len(password), URL_HINT)
+
+
+def _apart(found: list[Finding]) -> tuple[Finding, ...]:
+    """One for each place: where several overlap, the earliest found names all they cover."""
+    rank = {id(one): index for index, one in enumerate(found)}
+    apart: list[tuple[int, Finding]] = []
+    for one in sorted(found, key=lambda each: (each.start, each.end)):
+        if apart and one.start < apart[-1][1].end:
+            best, last = apart[-1]
+            named = one if rank[id(one)] < best else last
+            end = max(last.end, one.end)
+            apart[-1] = (min(best, rank[id(one)]), replace(named, start=last.start, end=end))
+        else:
+            apart.append((rank[id(one)], one))
+    return tuple(one for _, one in apart)
+
+
+def _walk(value: Json, path: str, name: str) -> Iterator[tuple[str, Finding]]:
+    match value:
+        case str():
+            yield from ((path, one) for one in _screen_value(value, name))
+        case Mapping():
+            for key, (shown, item) in _members(value).items():
+                inner = path + _step(shown)
+                yield from ((inner, replace(one, hint=one.hint + KEY_HINT)) for one in screen(key))
+                yield from _walk(item, inner, key)
+        case Sequence():
+            for index, item in enumerate(value):
+                yield from _walk(item, f"{path}[{index}]", name)
+
+
+def _redacted(value: Json, name: str) -> Json:
+    match value:
+        case str():
+            return redacted(value, _screen_value(value, name))
+        case Mapping():
+            return {shown: _redacted(item, key) for key, (shown, item) in _members(value).items()}
+        case Sequence():
+            return [_redacted(item, name) for item in value]
+    return value
+
+
+def _screen_value(value: str, name: str) -> tuple[Finding, ...]:
+    """The secrets of one string, seen in the light of its name."""
+    found = screen(value)
+    if is_secret_name(name) and is_real_value(value, after_password=is_password_name(name)):
+        found = _apart([*found, Finding("password", 0, len(value), PASSWORD_HINT)])
+    return found
+
+
+def _members(value: Mapping[str, Json]) -> dict[str, tuple[str, Json]]:
+    """By name: the name as it may be shown, no two the same, and the value."""
+    members: dict[str, tuple[str, Json]] = {}
+    taken = set(value)
+    for key, item in value.items():
+        shown = plain = redacted(key, screen(key))
+        count = 1
+        while shown != key and shown in taken:
+            count += 1
+            shown = f"{plain} {count}"
+        taken.add(shown)
+        members[key] = (shown, item)
+    return members
+
+
+def _step(name: str) -> str:
+    return f".{name}" if _PLAIN.fullmatch(name) else f"[{json.dumps(name, ensure_ascii=False)}]"
