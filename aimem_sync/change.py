@@ -22,9 +22,12 @@ LIFE: Final = "life"
 
 LIVE: Final[Mapping[str, Json]] = {"is": "live"}
 
-UPKEEP_REGISTERS: Final = frozenset({"tier", "expires_at", "priority", "accessed_at", "updated_at"})
-"""What a node also writes by itself, when a memory is touched or promoted. Writing only these
-says nothing about life, so that an automatic touch never brings a deleted memory back."""
+UPKEEP_REGISTERS: Final = frozenset(
+    {"tier", "expires_at", "priority", "accessed_at", "updated_at", "told", "sealed"}
+)
+"""What a node also writes by itself, when a memory is touched or promoted, or a subscription told.
+Writing only these says nothing about life, so that an automatic touch never brings a deleted
+record back."""
 
 
 @dataclass(frozen=True, slots=True)

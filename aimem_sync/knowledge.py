@@ -181,7 +181,7 @@ class Knowledge:
         for node in sorted(config.everyone - {self.me} - set(self.links)):
             self.links[node] = Link(node)
         for link in self.links.values():
-            link.paused_until_us = 0  # whoever refused because of the epoch may take it now
+            link.meet()
 
     def _new_ticket(self) -> int:
         self.last_ticket += 1

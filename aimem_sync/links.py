@@ -87,6 +87,8 @@ class Link:
     paused_until_us: int = 0
     refusal: Status = Status.OK
     "What its last answer was."
+    refused_seq: int = 0
+    "Last sequence of this node's log that it would not take in; 0 if it has taken in any since."
     ack_us: int | None = None
     "How long its last answer to an Append took."
     rtts_us: deque[int] = field(default_factory=lambda: deque(maxlen=RTTS_KEPT))
@@ -111,8 +113,16 @@ class Link:
     def in_sync(self, now_us: int, own: Origin, own_seq: int) -> bool:
         """Whether it can be expected to confirm a write in time."""
         lag = own_seq - self.held.get(own, 0)
-        near = self.in_reach(now_us) and lag <= LAG_OPS_MAX
+        near = self.in_reach(now_us) and lag <= LAG_OPS_MAX and not self.is_refusing(own)
         return near and now_us >= self.paused_until_us and not self.is_slow(now_us)
+
+    def is_refusing(self, own: Origin) -> bool:
+        """Whether it would not take in what it was sent last, and has taken in nothing since.
+
+        It lacks what it refused, so that is sent again after each pause, and it is not counted on
+        before an answer shows that it is well.
+        """
+        return self.held.get(own, 0) < self.refused_seq
 
     def is_slow(self, now_us: int) -> bool:
         """Whether it is alive and takes far longer than is usual (a gray failure)."""
@@ -144,9 +154,14 @@ class Link:
         """Take in an answer. False if an earlier incarnation is speaking."""
         if not self.incarnation or not self._may_count(ack.incarnation):
             return False
+        before = self.held.get(ack.origin, 0)
         self._hold({ack.origin: ack.durable_seq})
         self.heard_us = now_us
         self.refusal = ack.status
+        if ack.status not in (Status.OK, Status.GAP):
+            self.refused_seq = max(self.refused_seq, ack.answered)
+        elif self.held.get(ack.origin, 0) > before:
+            self.refused_seq = 0
         if self.awaited and self.awaited_first <= ack.answered <= self.awaited:
             self.awaited = 0
             self.ack_us = now_us - self.awaited_since_us
@@ -157,6 +172,12 @@ class Link:
         elif ack.status is not Status.OK:
             self.paused_until_us = now_us + REFUSED_PAUSE_US
         return True
+
+    def meet(self) -> None:
+        """Another epoch rules: who refused because of the last one may take it in now."""
+        self.paused_until_us = 0
+        if self.refusal is Status.STALE_EPOCH:
+            self.refused_seq = 0
 
     def next_append(self, now_us: int, own: Origin, own_seq: int, floor_seq: int) -> Range | None:
         """What of the own log to send it now at the most, if anything. Marks it as sent.
@@ -247,7 +268,7 @@ class Link:
         self.held = {}
         self.floor = Cursor()
         self.heard_us = None
-        self.awaited = self.paused_until_us = self.slow_until_us = 0
+        self.awaited = self.paused_until_us = self.slow_until_us = self.refused_seq = 0
         self.refusal = Status.OK
         self.rtts_us.clear()
         self.slow_rtts_us.clear()

@@ -40,7 +40,7 @@ def peer_states(
             holds = link.held.get(origin, 0) >= seq
             if known is None and holds and written:
                 known = "holds", "on its disk"
-            known = known or _trouble(link, now_us)
+            known = known or _trouble(link, origin, now_us)
             if known is None and holds:
                 known = "holds", "all that is here"
             found.append((member.node_id, *(known or _behind(link, origin, seq))))
@@ -56,12 +56,12 @@ def _sure(role: Role, link: Link, eligible: frozenset[str] | None) -> tuple[str,
     return None
 
 
-def _trouble(link: Link, now_us: int) -> tuple[str, str] | None:
+def _trouble(link: Link, origin: Origin, now_us: int) -> tuple[str, str] | None:
     if link.heard_us is None:
         return "unreachable", "not heard of since this node started"
     if not link.in_reach(now_us):
         return "unreachable", f"last heard of {(now_us - link.heard_us) / 1e6:.1f} s ago"
-    if link.refusal in REFUSALS and now_us < link.paused_until_us:
+    if link.refusal in REFUSALS and link.is_refusing(origin):
         return "refused", REFUSALS[link.refusal]
     if link.is_slow(now_us):
         return "behind", "it answers far more slowly than it used to"

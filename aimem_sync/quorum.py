@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from aimem_sync.dot import Dot
+from aimem_sync.dot import Dot, Origin
 from aimem_sync.effects import Answer, Outcome, PeerState
 from aimem_sync.events import WriteWanted, Wrote
 from aimem_sync.members import Config
 
 Holders: TypeAlias = Callable[[Dot], frozenset[str]]
-"""Which nodes are known to hold an op on disk, this one included; each of them once."""
+"""Which nodes are known to hold an op on disk, this one included; each of them once. Who holds an
+op holds all that come before it in its log."""
 
 Standings: TypeAlias = Callable[["Dot | None", "frozenset[str] | None"], tuple[PeerState, ...]]
 """How the other members stand to an op (None: to the next one), of those that may hold it."""
@@ -129,14 +130,22 @@ class Quorum:
         """Answer every write whose fate is known now.
 
         One that is not stamped yet has none: its fate hangs on the disk, and calling it pending
-        or not written would be a guess.
+        or not written would be a guess. Who holds an op holds all before it, so behind one that
+        waits whoever wants the same waits too: this is asked after every event.
         """
         answers = []
+        waiting: dict[tuple[Origin, int, frozenset[str] | None, int], int] = {}
         for write in list(self.open.values()):
-            if write.dot is None:
+            dot = write.dot
+            if dot is None:
                 continue
-            answer = self.fate(write, now_us, holders(write.dot))
-            if answer is not None:
+            alike = dot.origin, write.needed, write.eligible, write.configs[0].epoch
+            if now_us < write.deadline_us and dot.seq >= waiting.get(alike, dot.seq + 1):
+                continue
+            answer = self.fate(write, now_us, holders(dot))
+            if answer is None:
+                waiting[alike] = dot.seq
+            else:
                 del self.open[write.request]
                 answers.append(answer)
         return answers

@@ -19,7 +19,7 @@ from typing import Any
 from aimem_node import logs
 from aimem_node.contract.errors import Failure
 from aimem_node.gateways.operator.bench.figures import Figure, Spread
-from aimem_node.gateways.operator.bench.report import DocError, cells, table
+from aimem_node.gateways.operator.bench.report import Marks, markdown_table, table, write_doc
 from chaos.team import Team
 
 AVAILABLE_S, LEVEL_S = 2.0, 5.0
@@ -27,8 +27,10 @@ WRITES_PER_S = 20
 PATIENCE_S = 60.0
 PENDING = {"allow_pending": True, "deadline_ms": 20}
 DOC = Path("docs/PERFORMANCE.md")
-BEGIN = "<!-- made by `make chaos-heal ARGS=--write-doc`: do not edit below -->"
-END = "<!-- end of what chaos-heal made -->"
+MARKS = Marks(
+    "<!-- made by `make chaos-heal ARGS=--write-doc`: do not edit below -->",
+    "<!-- end of what chaos-heal made -->",
+)
 
 
 @dataclass(slots=True)
@@ -123,21 +125,6 @@ def figures_of(rounds: list[Round]) -> list[Figure]:
     ]  # fmt: skip
 
 
-def write_doc(path: Path, figures: list[Figure]) -> None:
-    """Rewrite this command's part of the page. Raises DocError if its marks are not there."""
-    document = path.read_text(encoding="utf-8")
-    before, begin, rest = document.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise DocError(f"{path} has no marks {BEGIN!r} and {END!r}")
-    rows = "\n".join(
-        f"| {what} | {goal} | {value} {unit} | {verdict} | {more} |"
-        for what, goal, value, unit, verdict, more in map(cells, figures)
-    )
-    head = "| what | goal | figure | | spread |\n|---|---|---|---|---|"
-    path.write_text(f"{before}{BEGIN}\n\n{head}\n{rows}\n\n{END}{after}", encoding="utf-8")
-
-
 def main() -> int:
     """0 when every goal is met, 1 when one is missed."""
     parser = argparse.ArgumentParser("chaos.heal", description=main.__doc__)
@@ -165,7 +152,7 @@ def main() -> int:
     figures = figures_of(rounds)
     print(table(figures))
     if asked.write_doc:
-        write_doc(DOC, figures)
+        write_doc(DOC, markdown_table(figures), MARKS)
     return 0 if all(figure.met is not False for figure in figures) else 1
 
 

@@ -5,11 +5,8 @@ through a link of its own, so that any pair can be parted, in one direction or b
 """
 
 import asyncio
-import contextlib
 import os
-import secrets
 import shutil
-import socket
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -24,6 +21,7 @@ from aimem_node.config import load
 from aimem_node.contract import codec
 from aimem_node.contract.calls import Channel, Credentials
 from aimem_node.contract.operations import OPERATIONS
+from aimem_node.gateways.demo.own_team import free_port
 from aimem_node.main import Core, Node
 from aimem_node.replica.certs import der_of
 from aimem_node.replica.identity import Identity
@@ -40,17 +38,6 @@ from aimem_sync.members import Config, Member, Role, encode_config
 from chaos.link import Link
 
 WAIT_S = 30.0
-PORTS_FROM, PORTS_UPTO = 20_000, 32_000
-"""Below the range from which systems give ports to outgoing connections."""
-
-
-def free_port() -> int:
-    """A port of this machine that nobody has now, and that no outgoing connection will be given."""
-    while True:
-        port = PORTS_FROM + secrets.randbelow(PORTS_UPTO - PORTS_FROM)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 class ShiftedClock(SystemClock):
@@ -195,10 +182,23 @@ class Team:
         self, name: str, operation: str, session: Any = None, /, **fields: Any
     ) -> dict[str, Any]:
         me = Credentials(Channel.INPROCESS, uid=os.getuid(), surface="inprocess", session=session)
+        return await self._acall(me, name, operation, fields)
+
+    def call_as(
+        self, who: Credentials | None, name: str, operation: str, /, **fields: Any
+    ) -> dict[str, Any]:
+        """The same by another caller than the node's own user."""
+        me = who or Credentials(Channel.INPROCESS, uid=os.getuid(), surface="inprocess")
+        answer: dict[str, Any] = self.run(self._acall(me, name, operation, fields))
+        return answer
+
+    async def _acall(
+        self, who: Credentials, name: str, operation: str, fields: dict[str, Any]
+    ) -> dict[str, Any]:
         request = codec.from_json(OPERATIONS[operation].request, fields)
         core = self.nodes[name].core
         assert core is not None
-        answer: dict[str, Any] = codec.to_json(await core.dispatcher.call(operation, request, me))
+        answer: dict[str, Any] = codec.to_json(await core.dispatcher.call(operation, request, who))
         return answer
 
     def store(self, name: str, title: str, content: str = "worth keeping", **fields: Any) -> Any:

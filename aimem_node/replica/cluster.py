@@ -7,7 +7,7 @@ the present one, and are the only ones that do.
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from aimem_node import logs
@@ -28,6 +28,7 @@ from aimem_node.replica.standing import (
 from aimem_node.replica.status import status_of
 from aimem_node.store.session import WriteSession
 from aimem_sync.dataplane import Standing
+from aimem_sync.effects import Vote
 from aimem_sync.hearing import OLD_IMAGE
 from aimem_sync.members import Config, Member, Proof, Role, encode_config, why_not_next
 from aimem_sync.op import Origin
@@ -107,10 +108,7 @@ class Cluster:
         """Be ready to invite, to join and to change keys. Raises UNIMPLEMENTED without a way to."""
         if self.invites is None:
             if self.meet_others is None:
-                raise Failure(
-                    Code.UNIMPLEMENTED, "this node was started without a way to other members",
-                    next="Start it with aimem-node run or aimem-node start.",
-                )  # fmt: skip
+                raise _no_way()
             await self.meet_others()
 
     def status(self, _now_us: int) -> ClusterStatusResponse:
@@ -150,10 +148,7 @@ class Cluster:
     async def listen(self, address: str) -> str:
         """Hear other members from now on; the host:port to tell them."""
         if self.open_peer is None:
-            raise Failure(
-                Code.UNIMPLEMENTED, "this node was started without a way to other members",
-                next="Start it with aimem-node run or aimem-node start.",
-            )  # fmt: skip
+            raise _no_way()
         self.address = await self.open_peer(address)
         if self.votes_here:
             await self.keep_address()
@@ -161,9 +156,7 @@ class Cluster:
 
     async def has_memories(self) -> bool:
         """Whether anything was ever written on this node."""
-        last = await asyncio.wrap_future(
-            self.replica.store.readers.submit(lambda view: view.last_pos(), 5_000)
-        )
+        last = await self.replica.store.readers.read(lambda view: view.last_pos(), 5_000)
         return last > 0
 
     def level(self) -> Level:
@@ -190,11 +183,7 @@ class Cluster:
         return Level("catch_up" if missing else "level", total - missing, total, size)
 
     def behind(self, epoch: int) -> frozenset[str]:
-        """Members that have not said yet that they applied this epoch; those away included.
-
-        For who is away as well: one that comes back must find every other member under a key that
-        it knows, or it could learn of the new one from nobody.
-        """
+        """Members that have not said yet that they applied this epoch; those away included."""
         return frozenset(n for n, li in self.plane.core.links.items() if li.epoch < epoch)
 
     async def switch(self, identity: Identity) -> None:
@@ -311,12 +300,10 @@ class Cluster:
         member = last.member(me.node_id)
         if member is None or me.fingerprint not in member.fingerprints:
             raise Failure(Code.CONFLICT, "the other cluster's list does not name this node")
-        self._votes.clear()
         await self._go_on(list(history), list(proofs))
 
     async def force(self, config: Config) -> None:
         """Go on under a list that nobody decided. The operator answers for it."""
-        self._votes.clear()
         history = [*self.plane.core.council.history, config]
         known = self.plane.core.council.proofs
         proofs = [known.get(c.epoch, ()) for c in history]
@@ -324,7 +311,6 @@ class Cluster:
 
     async def found(self) -> None:
         """Become a cluster of one again, under a new name, with all that is here."""
-        self._votes.clear()
         cluster_id = self._chance.token_hex(16)
         alone = first_config(self.plane.identity, cluster_id, self.name, "")
         past = self.plane.core.council.history
@@ -346,9 +332,7 @@ class Cluster:
             return
         # Behind all that the writer had in hand: what came to disk since the core heard of it last
         # may be another history than the one that others hold.
-        head = await asyncio.wrap_future(
-            self.replica.store.writer.submit(lambda session: session.head(plane.origin))
-        )
+        head = await self.replica.store.writer.write(lambda session: session.head(plane.origin))
         while plane.core.fenced:
             for node_id in plane.core.links:
                 with contextlib.suppress(Failure):
@@ -370,12 +354,13 @@ class Cluster:
         def job(session: WriteSession) -> None:
             session.put_meta(META_INCARNATION, incarnation.encode())
 
-        await asyncio.wrap_future(self.replica.store.writer.submit(job))
+        await self.replica.store.writer.write(job)
         council = self.plane.core.council
         proofs = [council.proofs.get(c.epoch, ()) for c in council.history]
         origin = Origin(self.plane.identity.node_id, incarnation)
         self._log.warning("new_log", origin=str(origin))
-        self.plane.swap(await self._standing(council.history, proofs, origin))
+        begin = await self._standing(council.history, proofs, origin, self._votes.load())
+        self.plane.swap(begin)
 
     async def _go_on(self, history: list[Config], proofs: list[Proof]) -> None:
         rows = [
@@ -387,14 +372,22 @@ class Cluster:
             session.reset_configs(rows)
             session.put_meta(META_CLUSTER_ID, history[-1].cluster_id.encode())
 
-        await asyncio.wrap_future(self.replica.store.writer.submit(job))
-        self.plane.swap(await self._standing(history, proofs, self.plane.origin))
+        await self.replica.store.writer.write(job)
+        begin = await self._standing(history, proofs, self.plane.origin, {})
+        # Behind the votes in hand and before any under the new list: nothing comes in between.
+        forgotten = self.plane.forget_votes()
+        self.plane.swap(begin)
+        try:
+            await asyncio.wrap_future(forgotten)
+        except Failure as failure:  # a vote of another cluster is not believed: see standing
+            self._log.warning("votes_not_forgotten", why=str(failure))
 
     async def _standing(
-        self, history: list[Config], proofs: list[Proof], origin: Origin
-    ) -> Standing:
-        heads, floor = await asyncio.wrap_future(
-            self.replica.store.readers.submit(lambda view: (view.heads(), view.floor()), 5_000)
+        self, history: list[Config], proofs: list[Proof], origin: Origin,
+        votes: Mapping[int, Vote],
+    ) -> Standing:  # fmt: skip
+        heads, floor = await self.replica.store.readers.read(
+            lambda view: (view.heads(), view.floor()), 5_000
         )
         # What was kept since that was read is known to the core that is about to go.
         for log, head in self.plane.core.intake.durable.items():
@@ -402,6 +395,13 @@ class Cluster:
                 heads[log] = head
         by_epoch = {config.epoch: proof for config, proof in zip(history, proofs, strict=True)}
         return standing(
-            self.plane.identity, origin, history, by_epoch, self._votes, heads, floor,
+            self.plane.identity, origin, history, by_epoch, votes, heads, floor,
             retain=self._retain, snapshot_lag_ops=self._snapshot_lag_ops,
         )  # fmt: skip
+
+
+def _no_way() -> Failure:
+    return Failure(
+        Code.UNIMPLEMENTED, "this node was started without a way to other members",
+        next="Start it with aimem-node run or aimem-node start.",
+    )  # fmt: skip

@@ -4,7 +4,6 @@ Two members that hold the same logs must hold the same state. Where they do not,
 which of 256 buckets, and the hashes of the records there say which record: two questions.
 """
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -60,7 +59,7 @@ async def _read_mine(plane: "Plane") -> tuple[Cursor, Digest]:
     def read(view: View) -> tuple[Cursor, Digest]:
         return view.have(), view.digest()
 
-    return await asyncio.wrap_future(plane.store.readers.submit(read, READ_MS))
+    return await plane.store.readers.read(read, READ_MS)
 
 
 async def _differing(
@@ -78,7 +77,7 @@ async def _differing(
         unlike = [n for n in differ if n not in bare and _may_have(plane, view, member, n)]
         return unlike, len(differ) - len(unlike)
 
-    return await asyncio.wrap_future(plane.store.readers.submit(read, READ_MS))
+    return await plane.store.readers.read(read, READ_MS)
 
 
 def _may_have(plane: "Plane", view: View, member: Member, record_id: str) -> bool:
@@ -103,7 +102,7 @@ async def fetch_broken(plane: "Plane", broken: Sequence[Dot]) -> list[str]:
         def job(session: WriteSession) -> int:
             return sum(session.mend(op) for op in back)
 
-        await asyncio.wrap_future(plane.store.writer.submit(job))
+        await plane.store.writer.write(job)
     lines = [f"{len(back)} broken ops fetched from other members"] if back else []
     missing = len(broken) - len(back)
     if missing:

@@ -40,4 +40,3 @@ class Tallies:
     outcomes: Counter[str] = field(default_factory=Counter)
     refused: Counter[str] = field(default_factory=Counter)
     "Peers that were not let in or not believed, by reason."
-    frames: int = 0

@@ -74,6 +74,10 @@ class Disk:
         done = self._voter.submit(self._votes.keep, vote)
         done.add_done_callback(lambda future: self._done(ticket, future))
 
+    def forget_votes(self) -> "Future[None]":
+        """Forget all of them, and those that are still to be kept; what comes later is kept."""
+        return self._voter.submit(self._votes.clear)
+
     def keep_config(self, effect: KeepConfig) -> None:
         """Keep epochs."""
         rows = [

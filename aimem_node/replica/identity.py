@@ -26,6 +26,7 @@ from cryptography.x509.oid import NameOID
 
 from aimem_node.clocks import Chance
 from aimem_node.contract.errors import Code, Failure
+from aimem_node.durable import put_in_place, replace_file, sync_directory, write_new
 
 TLS_NAME = "aimem"
 """The one name in every certificate; callers dial addresses and expect this name."""
@@ -280,11 +281,10 @@ def _create(home: str, chance: Chance) -> None:
     os.makedirs(os.path.dirname(home), mode=0o700, exist_ok=True)
     os.mkdir(aside, 0o700)
     try:
-        _write(os.path.join(aside, _KEY), key_pem, 0o600)
-        _write(os.path.join(aside, _CERT), cert_pem, 0o644)
-        _sync(aside)
-        os.rename(aside, home)
-        _sync(os.path.dirname(home))
+        write_new(Path(aside, _KEY), key_pem)
+        write_new(Path(aside, _CERT), cert_pem, 0o644)
+        sync_directory(Path(aside))
+        put_in_place(Path(aside), Path(home))
     except OSError:
         shutil.rmtree(aside, ignore_errors=True)
         raise
@@ -307,13 +307,7 @@ def _create_next(home: str, node_id: str, chance: Chance) -> None:
     if os.path.exists(os.path.join(home, _NEXT_CERT)):
         os.remove(os.path.join(home, _NEXT_CERT))
     for file, content, mode in ((_NEXT_KEY, key_pem, 0o600), (_NEXT_CERT, cert_pem, 0o644)):
-        path = os.path.join(home, file)
-        aside = path + ".new"
-        if os.path.exists(aside):  # of an earlier try
-            os.remove(aside)
-        _write(aside, content, mode)
-        os.replace(aside, path)
-        _sync(home)
+        replace_file(Path(home, file), content, mode)
 
 
 def _is_switching(home: str) -> bool:
@@ -326,28 +320,11 @@ def _switch(home: str) -> None:
     """Rename the key, then the certificate. Who finds only the second one finishes it."""
     try:
         if not _is_switching(home):
-            os.replace(os.path.join(home, _NEXT_KEY), os.path.join(home, _KEY))
-            _sync(home)
-        os.replace(os.path.join(home, _NEXT_CERT), os.path.join(home, _CERT))
-        _sync(home)
+            put_in_place(Path(home, _NEXT_KEY), Path(home, _KEY))
+        put_in_place(Path(home, _NEXT_CERT), Path(home, _CERT))
     except OSError as error:
         message = f"cannot put the next key of {home} in its place: {error.strerror}"
         raise Failure(Code.STORAGE, message, next="Start the node again.") from error
-
-
-def _write(path: str, content: bytes, mode: int) -> None:
-    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync(directory: str) -> None:
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _read(path: str, *, secret: bool = False) -> bytes:

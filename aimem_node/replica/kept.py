@@ -5,28 +5,21 @@ is restored from a backup, or replaced by a snapshot, must not bring back a used
 """
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from aimem_node.contract.errors import Code, Failure
+from aimem_node.durable import replace_file, sync_directory
 
 FILE_BYTES_MAX: Final = 1 << 20
 
 
 def keep(path: Path, facts: Mapping[str, Any]) -> None:
     """Replace the file; on disk when this returns. Raises Failure STORAGE."""
-    aside = path.with_name(path.name + ".new")
     content = json.dumps(facts, indent=1, sort_keys=True).encode("ascii") + b"\n"
     try:
-        handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with open(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(aside, path)
-        sync_directory(path.parent)
+        replace_file(path, content)
     except OSError as error:
         raise Failure(Code.STORAGE, f"cannot write {path}: {error.strerror}") from error
 
@@ -65,12 +58,3 @@ def damaged(path: Path) -> Failure:
         f"{path} cannot be read",
         next=f"Remove {path}: what it kept must then be begun again.",
     )
-
-
-def sync_directory(directory: Path) -> None:
-    """A renamed file is only there for certain once its directory is on disk."""
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -74,8 +74,8 @@ class Outbox:
 
     async def _check_may_hold_all(self, node_id: str) -> None:
         grants = self.grants
-        if grants is not None and await asyncio.wrap_future(
-            self._store.readers.submit(lambda view: grants.excludes(view, node_id), READ_MS)
+        if grants is not None and await self._store.readers.read(
+            lambda view: grants.excludes(view, node_id), READ_MS
         ):
             raise Failure(
                 Code.UNAVAILABLE, "the node may not hold all that is here, so it gets no snapshot"

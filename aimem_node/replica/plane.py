@@ -8,6 +8,7 @@ as an event. Nothing is decided here but what the core cannot know: what a disk 
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +16,7 @@ from typing import Any, Final
 from aimem_node import logs
 from aimem_node.clocks import Clock
 from aimem_node.contract.errors import Code, Failure
+from aimem_node.replica.alarm import Alarm
 from aimem_node.replica.desk import Asked, Download, Tallies
 from aimem_node.replica.disk import Disk
 from aimem_node.replica.gauges import Watch
@@ -65,6 +67,7 @@ from aimem_sync.events import (
     Event,
     Heard,
     Installed,
+    NotKept,
     ReadWanted,
     SnapshotProgress,
     Tick,
@@ -92,7 +95,6 @@ class Plane:
         self.store = store
         self.identity = identity
         self.clock = clock
-        self.votes = votes
         self.net: Net = Nobody()
         self.core = DataPlane(begin)
         self.tallies = Tallies()
@@ -101,7 +103,6 @@ class Plane:
         self.committed: Mapping[Origin, int] = {}
         self.in_sync: frozenset[str] = frozenset((self.core.me,))
         "Members that can confirm a write now. Read from the writer's thread too."
-        self.on_config: list[Callable[[Config], None]] = []
         self.on_fence: Callable[[str], None] = lambda _reason: None
         self.recent = Recent()
         self.outbox = Outbox(store, self.recent)
@@ -118,7 +119,7 @@ class Plane:
         self._files: dict[int, Path] = {}
         self._disk = Disk(store, votes, self.feed_soon, self._soon)
         self._timer: asyncio.TimerHandle | None = None
-        self._wake: asyncio.TimerHandle | None = None
+        self._alarm = Alarm(clock, lambda: self.feed(Tick(clock.now_us())))
         self._sum_after_us = 0
         self._closed = False
 
@@ -160,9 +161,9 @@ class Plane:
     async def close(self) -> None:
         """Stop keeping time; whoever still waits is told that nothing more is known."""
         self._closed = True
-        for timer in (self._timer, self._wake):
-            if timer is not None:
-                timer.cancel()
+        self._alarm.stop()
+        if self._timer is not None:
+            self._timer.cancel()
         for read in self._reads.values():
             read.cancel()
         for change in self._changes.values():
@@ -254,7 +255,6 @@ class Plane:
 
     def heard(self, fingerprint: str, message: Message, beside: Sequence[bytes] = ()) -> None:
         """A message came over a connection whose other end proved this key."""
-        self.tallies.frames += 1
         if beside and isinstance(message, Append | Page):
             self._disk.remember(beside)
         self.feed(Heard(fingerprint, message))
@@ -285,8 +285,13 @@ class Plane:
         if self._closed:
             return
         for effect in self.core.step(self.clock.monotonic_us(), event):
-            self._do(effect)
-        self._watch_deadline()
+            try:
+                self._do(effect)
+            except Exception as error:  # a fault of ours; the other effects are none of its
+                self._undone(effect, error)
+        # While it is set, only these may bring an earlier deadline.
+        if not self._alarm.is_set or isinstance(event, Wrote | WriteWanted | ReadWanted):
+            self._alarm.by(self.core.wake_at_us())
 
     def feed_soon(self, event: Event) -> None:
         """The same, from any thread."""
@@ -296,6 +301,10 @@ class Plane:
         with contextlib.suppress(RuntimeError):  # the loop has ended
             self._loop.call_soon_threadsafe(do, *given)
 
+    def forget_votes(self) -> Future[None]:
+        """Forget every vote, also those in hand: `swap` at once, or more of them would come."""
+        return self._disk.forget_votes()
+
     def swap(self, begin: Standing) -> None:
         """Go on under another list of members or another log. Writes in hand are not lost."""
         reads, ticket = tuple(self.core.reads.waiting.values()), self.core.last_ticket
@@ -303,8 +312,6 @@ class Plane:
         self.core.last_ticket = ticket  # what the disk still reports of older ones is not of these
         self.settled = begin_settled(self.core)
         self.net.follow(self.config, self.history)
-        for told in self.on_config:
-            told(self.config)
         for request, asked in list(self._asked.items()):
             self._take_along(request, asked)
         for read in reads:
@@ -380,6 +387,16 @@ class Plane:
                 self.tallies.notes[what] += 1
                 self._log.debug("noted", what=what, peer=peer)
 
+    def _undone(self, effect: Effect, error: Exception) -> None:
+        """Say so aloud, and to whoever would wait for it for ever."""
+        self.tallies.notes["effect failed"] += 1
+        self._log.error("effect_failed", effect=type(effect).__name__, exc_info=error)
+        match effect:
+            case Keep(ticket) | KeepVote(ticket) | KeepConfig(ticket):
+                self.feed_soon(NotKept(ticket, str(error)))
+            case Stamp(request):
+                self._asked[request].answer.set_exception(error)
+
     def _fenced(self, reason: str) -> None:
         self._log.error("fenced", reason=reason, next="see docs/recovering.md")
         said = f"this node has stopped writing: {reason}"
@@ -415,8 +432,6 @@ class Plane:
     def _applied(self, config: Config) -> None:
         self._log.info("epoch_applied", epoch=config.epoch, members=len(config.members))
         self.net.follow(config, self.history)
-        for told in self.on_config:
-            told(config)
 
     # ---- to other members and to the disk --------------------------------------------------------
 
@@ -456,8 +471,9 @@ class Plane:
     def _sum_up(self) -> None:
         """Now and then: have the state's digest told to the others, who compare it with theirs."""
         now_us = self.clock.monotonic_us()
-        have = self.core.intake.have()
-        if self.is_alone or now_us < self._sum_after_us or self.core.summed == have:
+        if self.is_alone or now_us < self._sum_after_us:
+            return
+        if self.core.summed == self.core.intake.have():
             return
         self._sum_after_us = now_us + SUM_EVERY_US
 
@@ -477,19 +493,6 @@ class Plane:
         self.in_sync = frozenset(self.core.in_sync(self.clock.monotonic_us()))
         self.committed = self.core.committed()
         self.watch.look(self, self.clock.monotonic_us())
-
-    def _watch_deadline(self) -> None:
-        wake_us = self.core.wake_at_us()
-        if self._wake is not None:
-            self._wake.cancel()
-            self._wake = None
-        if wake_us is not None:
-            delay_us = max(0, wake_us - self.clock.monotonic_us())
-            self._wake = self._loop.call_later(delay_us / 1e6 + 0.0005, self._deadline)
-
-    def _deadline(self) -> None:
-        self._wake = None
-        self.feed(Tick(self.clock.now_us()))
 
 
 def begin_settled(core: DataPlane) -> Cursor | None:

@@ -4,7 +4,6 @@ The first start of a lone node founds a cluster of one, epoch 1, with itself as 
 there is one write path and one kind of node, and a second machine only makes the list longer.
 """
 
-import asyncio
 import json
 from collections.abc import Mapping
 from hashlib import sha256
@@ -20,6 +19,7 @@ from aimem_node.store.view import View
 from aimem_sync.canon import canonical_json
 from aimem_sync.cursor import Cursor
 from aimem_sync.dataplane import Standing
+from aimem_sync.effects import Vote
 from aimem_sync.faults import OpFault
 from aimem_sync.log import Head
 from aimem_sync.members import (
@@ -102,12 +102,10 @@ async def load(
             config = first_config(identity, cluster_id.decode(), name, address)
             session.put_config(config.epoch, encode_config(config), encode_proof(()))
 
-    await asyncio.wrap_future(store.writer.submit(found))
-    return await asyncio.wrap_future(
-        store.readers.submit(
-            lambda view: _read(
-                view, identity, origin, votes, retain=retain, snapshot_lag_ops=snapshot_lag_ops
-            )
+    await store.writer.write(found)
+    return await store.readers.read(
+        lambda view: _read(
+            view, identity, origin, votes, retain=retain, snapshot_lag_ops=snapshot_lag_ops
         )
     )
 
@@ -128,7 +126,7 @@ def _read(
             next="Restore a backup: aimem-node restore SNAPSHOT.",
         ) from fault  # fmt: skip
     return standing(
-        identity, origin, history, proofs, votes, view.heads(), view.floor(),
+        identity, origin, history, proofs, votes.load(), view.heads(), view.floor(),
         retain=retain, snapshot_lag_ops=snapshot_lag_ops,
     )  # fmt: skip
 
@@ -138,7 +136,7 @@ def standing(
     origin: Origin,
     history: list[Config],
     proofs: Mapping[int, Proof],
-    votes: VoteFile,
+    votes: Mapping[int, Vote],
     heads: Mapping[Origin, Head],
     floor: Cursor,
     *,
@@ -159,7 +157,7 @@ def standing(
         floor=floor,
         votes={
             epoch: vote
-            for epoch, vote in votes.load().items()
+            for epoch, vote in votes.items()
             if vote.accepted is None or vote.accepted.cluster_id == cluster_id
         },
         retained_ops=RETAINED_OPS if retain else KEEP_EVERYTHING,

@@ -11,9 +11,11 @@ import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.contract.operations import Role
+from aimem_node.durable import replace_file
 from aimem_node.replica.identity import Certificate
 from aimem_node.rpc.access import CERTS_DIR, read_access
 from aimem_node.rpc.access_files import (
@@ -29,16 +31,19 @@ from aimem_node.rpc.access_files import (
 TOKEN_PREFIX = "aimem_"  # noqa: S105 - what every token begins with, so that scanners find leaks
 
 _PINS_HEAD = """\
-# Who may call with a certificate: sha256:<fingerprint>  <name>  <reader|writer|admin>
-# Without a role: reader. A running node takes changes up by itself.
+# Who may call with a certificate: sha256:<fingerprint>  <name>  <reader|writer|admin>  <place>
+# Without a role: reader. Without a place, which is a namespace: it sees everything.
+# A running node takes changes up by itself.
 """
 _TOKENS_HEAD = """\
-# Who may call with a bearer token: <name>  sha256:<of the token>  <role>  <agent ids>  <expires>
-# Only hashes are kept. A running node takes changes up by itself.
+# Who may call with a bearer token, one a line:
+# <name>  sha256:<of the token>  <role>  <agent ids>  <expires>  <place>
+# Without a place, which is a namespace: it sees everything. Only hashes are kept.
+# A running node takes changes up by itself.
 """
 
 
-def add_pin(data_dir: str, cert_pem: bytes, name: str, role: Role) -> str:
+def add_pin(data_dir: str, cert_pem: bytes, name: str, role: Role, place: str = "") -> str:
     """Let the holder of a certificate's key call as "cert:<name>"; the fingerprint.
 
     Adding what is there already changes nothing. Raises Failure INVALID_ARGUMENT for a
@@ -49,17 +54,20 @@ def add_pin(data_dir: str, cert_pem: bytes, name: str, role: Role) -> str:
         content = _content(data_dir, PINS_FILE)
         present = parse_pins(content).get(certificate.fingerprint)
         if present:
-            if (present.name, present.role) == (name, role):
+            if (present.name, present.role, present.place) == (name, role, place):
                 return certificate.fingerprint
-            message = f"the certificate is pinned as {present.name!r}, {present.role.value}"
+            where = f" in {present.place}" if present.place else ""
+            message = f"the certificate is pinned as {present.name!r}, {present.role.value}{where}"
             raise Failure(Code.CONFLICT, message, next="Remove that pin first.")
-        line = format_pin(certificate.fingerprint, name, role)
+        line = format_pin(certificate.fingerprint, name, role, place)
         grown = _grown(content, line, _PINS_HEAD)
-        _check_kept(parse_pins(grown)[certificate.fingerprint].name, name)
+        made = parse_pins(grown)[certificate.fingerprint]
+        _check_kept(made.name, name)
+        _check_kept(made.place, place)
         # The certificate first: a pin without its file would be a malformed list.
         os.makedirs(os.path.join(data_dir, CERTS_DIR), mode=0o700, exist_ok=True)
-        _replace(data_dir, f"{CERTS_DIR}/{certificate.fingerprint}.pem", certificate.pem)
-        _replace(data_dir, PINS_FILE, grown)
+        replace_file(Path(data_dir, f"{CERTS_DIR}/{certificate.fingerprint}.pem"), certificate.pem)
+        replace_file(Path(data_dir, PINS_FILE), grown)
     return certificate.fingerprint
 
 
@@ -72,7 +80,7 @@ def remove_pin(data_dir: str, which: str) -> tuple[str, ...]:
         gone = [pin for pin in pins if wanted == pin.fingerprint or which == pin.name]
         if not gone:
             raise Failure(Code.NOT_FOUND, f"nothing is pinned as {which!r}")
-        _replace(data_dir, PINS_FILE, _without(content, {pin.line for pin in gone}))
+        replace_file(Path(data_dir, PINS_FILE), _without(content, {pin.line for pin in gone}))
         for pin in gone:
             _remove(os.path.join(data_dir, CERTS_DIR, f"{pin.fingerprint}.pem"))
     return tuple(pin.fingerprint for pin in gone)
@@ -85,6 +93,7 @@ def create_token(
     agent_pattern: str = "*",
     *,
     expires_us: int | None = None,
+    place: str = "",
     draw: Callable[[int], str] = secrets.token_urlsafe,
 ) -> str:
     """Make a bearer token for "token:<name>" and return it: it is kept nowhere, show it once.
@@ -98,12 +107,13 @@ def create_token(
         if any(token.name.lower() == name.lower() for token in parse_tokens(content).values()):
             message = f"there is a token named {name!r} already"
             raise Failure(Code.CONFLICT, message, next="Revoke it first, or choose another name.")
-        line = format_token(name, digest, role, agent_pattern, expires_us)
+        line = format_token(name, digest, role, agent_pattern, expires_us, place)
         grown = _grown(content, line, _TOKENS_HEAD)
         made = parse_tokens(grown)[digest]
         _check_kept(made.name, name)
         _check_kept(made.agent_pattern, agent_pattern)
-        _replace(data_dir, TOKENS_FILE, grown)
+        _check_kept(made.place, place)
+        replace_file(Path(data_dir, TOKENS_FILE), grown)
     return bearer
 
 
@@ -113,7 +123,7 @@ def revoke_token(data_dir: str, name: str) -> Token:
         content = _content(data_dir, TOKENS_FILE)
         for token in parse_tokens(content).values():
             if token.name == name:
-                _replace(data_dir, TOKENS_FILE, _without(content, {token.line}))
+                replace_file(Path(data_dir, TOKENS_FILE), _without(content, {token.line}))
                 return token
     raise Failure(Code.NOT_FOUND, f"there is no token named {name!r}")
 
@@ -147,7 +157,7 @@ def _grown(content: bytes, line: str, head: str) -> bytes:
     # A name with a newline in it would smuggle in a second line: the caller parses the result,
     # and this keeps what was one argument one line.
     if "\n" in line[:-1] or "#" in line:
-        raise Failure(Code.INVALID_ARGUMENT, "a name or pattern may not hold a newline or #")
+        raise Failure(Code.INVALID_ARGUMENT, "no name, pattern or place holds a newline or #")
     before = content or head.encode()
     return before + (b"" if before.endswith(b"\n") else b"\n") + line.encode()
 
@@ -155,7 +165,9 @@ def _grown(content: bytes, line: str, head: str) -> bytes:
 def _check_kept(read: str, given: str) -> None:
     """What is read back is what was given: spaces around it would be lost."""
     if read != given:
-        raise Failure(Code.INVALID_ARGUMENT, "a name or pattern may not begin or end with a space")
+        raise Failure(
+            Code.INVALID_ARGUMENT, "a name, pattern or place neither begins nor ends with a space"
+        )
 
 
 def _without(content: bytes, lines: set[int]) -> bytes:
@@ -163,23 +175,6 @@ def _without(content: bytes, lines: set[int]) -> bytes:
         line for number, line in enumerate(content.split(b"\n"), start=1) if number not in lines
     ]
     return b"\n".join(kept)
-
-
-def _replace(data_dir: str, name: str, content: bytes) -> None:
-    """Write beside and rename, so that a reader sees the old file or the new one."""
-    path = os.path.join(data_dir, name)
-    aside = path + ".new"
-    handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(handle, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(aside, path)
-    directory = os.open(os.path.dirname(path), os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
 
 
 def _remove(path: str) -> None:

@@ -4,7 +4,6 @@ They are asked when two members that have the same ops do not have the same stat
 the same ops under the same numbers: to find where, in a handful of questions.
 """
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
@@ -36,24 +35,18 @@ class StoreBooks:
 
     async def digest(self, ask: DigestAsk) -> DigestAnswer:
         """The sums of all buckets, the hashes of the records in some, or some records."""
-        return await asyncio.wrap_future(
-            self._store.readers.submit(lambda view: _digest(view, ask), READ_MS)
-        )
+        return await self._store.readers.read(lambda view: _digest(view, ask), READ_MS)
 
     async def chain_at(self, ask: ChainAsk) -> Sequence[bytes]:
         """One hash for each place; empty where the log does not reach."""
-        return await asyncio.wrap_future(
-            self._store.readers.submit(
-                lambda view: [_chain_at(view, Dot(ask.origin, seq)) for seq in ask.seqs], READ_MS
-            )
+        return await self._store.readers.read(
+            lambda view: [_chain_at(view, Dot(ask.origin, seq)) for seq in ask.seqs], READ_MS
         )
 
     async def ops_at(self, node_id: str, ask: ChainAsk) -> Sequence[bytes]:
         """The ops that are here with their bodies, as that member may hold them."""
         may_hold = self._may_hold(node_id)
-        return await asyncio.wrap_future(
-            self._store.readers.submit(lambda view: _ops_at(view, ask, may_hold), READ_MS)
-        )
+        return await self._store.readers.read(lambda view: _ops_at(view, ask, may_hold), READ_MS)
 
 
 def _chain_at(view: View, dot: Dot) -> bytes:

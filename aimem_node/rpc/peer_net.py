@@ -95,7 +95,7 @@ class PeerNet:
         clock: Clock,
         *,
         scratch: Path,
-        dial: Callable[[str, str], str] = lambda _node_id, address: address,
+        dial: Callable[[str, str], str],
         have: Callable[[], Cursor] = Cursor,
         on_refused: Callable[[str, str], None] = lambda _peer, _reason: None,
         on_link: Callable[[str, bool], None] = lambda _node_id, _up: None,

@@ -20,13 +20,8 @@ from typing import Any, Final
 import apsw
 
 from aimem_node.contract.errors import Code, Failure
-from aimem_node.store.database import (
-    DATABASE,
-    RESTORING,
-    DirectoryLock,
-    open_reader,
-    sync_directory,
-)
+from aimem_node.durable import put_in_place, replace_file, sync_directory
+from aimem_node.store.database import DATABASE, RESTORING, DirectoryLock, open_reader
 from aimem_node.store.schema import check_readable, schema_of
 
 META_RESTORED: Final = "restored"
@@ -67,7 +62,7 @@ def backup(data_dir: Path, to_dir: Path, keep: int, now_us: int, version: str) -
             connection.close()
         os.chmod(part, 0o600)
         sha256, size = _sync_and_hash(part)
-        os.rename(part, target)
+        put_in_place(part, target)
         manifest = {
             "snapshot": name,
             "sha256": sha256,
@@ -75,8 +70,7 @@ def backup(data_dir: Path, to_dir: Path, keep: int, now_us: int, version: str) -
             "version": version,
             "created_at": _iso(now_us),
         }
-        _put(_manifest_of(target), json.dumps(manifest, indent=2) + "\n")
-        sync_directory(to_dir)
+        replace_file(_manifest_of(target), f"{json.dumps(manifest, indent=2)}\n".encode())
         return Backup(target, sha256, size, _prune(to_dir, keep))
     except (OSError, apsw.Error) as cause:
         with suppress(OSError):
@@ -160,15 +154,13 @@ def _swap(data_dir: Path, new: Path, now_us: int) -> Path | None:
     # makes a node refuse to start until a restore has come to its end.
     present = [data_dir / name for name in _FILES if (data_dir / name).exists()]
     aside = data_dir / f"before-restore-{_stamp(now_us)}" if present else None
-    _put(data_dir / RESTORING, f"{new.name}\n")
-    sync_directory(data_dir)
+    replace_file(data_dir / RESTORING, f"{new.name}\n".encode())
     if aside is not None:
         aside.mkdir(mode=0o700)
         for path in present:
             os.rename(path, aside / path.name)
         sync_directory(aside)
-    os.rename(new, data_dir / DATABASE)
-    sync_directory(data_dir)
+    put_in_place(new, data_dir / DATABASE)
     (data_dir / RESTORING).unlink()
     sync_directory(data_dir)
     return aside
@@ -189,16 +181,6 @@ def _prune(to_dir: Path, keep: int) -> int:
 
 def _manifest_of(snapshot: Path) -> Path:
     return snapshot.with_suffix(".json")
-
-
-def _put(path: Path, text: str) -> None:
-    part = path.with_name(path.name + ".part")
-    with part.open("w") as file:
-        os.fchmod(file.fileno(), 0o600)
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.rename(part, path)
 
 
 def _copy(source: Path, target: Path) -> None:

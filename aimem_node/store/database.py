@@ -15,6 +15,7 @@ from typing import Final
 import apsw
 
 from aimem_node.contract.errors import Code, Failure
+from aimem_node.durable import put_in_place
 from aimem_node.store.schema import (
     MIGRATIONS,
     Migration,
@@ -201,17 +202,7 @@ def _create(path: Path, migrations: tuple[Migration, ...]) -> None:
         migrate(connection, 0, migrations)
     finally:
         connection.close()
-    os.rename(new, path)
-    sync_directory(path.parent)
-
-
-def sync_directory(directory: Path) -> None:
-    """Make the names in a directory durable, which syncing the files does not."""
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    put_in_place(new, path)
 
 
 def _check_header(path: Path) -> None:
@@ -244,8 +235,7 @@ def _backup_before(connection: apsw.Connection, data_dir: Path, schema: int) -> 
     part.unlink(missing_ok=True)
     connection.execute("VACUUM INTO ?", (str(part),))
     os.chmod(part, 0o600)
-    os.rename(part, target)
-    sync_directory(backups)
+    put_in_place(part, target)
 
 
 def _unwritable(path: Path, cause: Exception) -> Failure:

@@ -7,6 +7,7 @@ outside, and a read that goes on for ever would also keep the WAL from ever bein
 
 from __future__ import annotations
 
+import asyncio
 import queue
 import threading
 import time
@@ -67,6 +68,10 @@ class Readers:
                 raise Failure(Code.UNAVAILABLE, "the store is closing")
             self._waiting.put((read, budget_ms, future))
         return future
+
+    async def read(self, read: Callable[[View], T], budget_ms: int = BUDGET_MS) -> T:
+        """The same for who waits on an event loop."""
+        return await asyncio.wrap_future(self.submit(read, budget_ms))
 
     def close(self) -> None:
         """Finish the reads that wait, then stop: within CLOSING_S, whatever they were given."""

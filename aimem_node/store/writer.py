@@ -10,6 +10,7 @@ finished for good, and says of the writes in hand that nobody knows.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 from collections import deque
@@ -118,6 +119,10 @@ class Writer:
             self._waiting.append((job, future))
             self._changed.notify()
         return future
+
+    async def write(self, job: Callable[[WriteSession], T]) -> T:
+        """The same for who waits on an event loop."""
+        return await asyncio.wrap_future(self.submit(job))
 
     def scrub(self) -> Future[None]:
         """Empty the WAL into the file, and rid both of what is left of purged memories.

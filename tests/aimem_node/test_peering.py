@@ -196,7 +196,7 @@ def test_what_was_found_is_found_anew_when_the_machine_is_called_otherwise(
     async def second(core: Core, peering: Peering) -> None:
         assert peering.address == f"192.0.2.99:{peering_module.PEER_PORT}"
         told = asyncio.Event()
-        core.plane.on_config.append(lambda _config: told.set())
+        core.plane.net.follow = lambda *_: told.set()  # type: ignore[method-assign]
         if core.cluster.me.address != peering.address:
             await told.wait()
         assert core.cluster.me.address == peering.address

@@ -7,6 +7,7 @@ from dataclasses import replace
 from aimem_sync.cursor import Range
 from aimem_sync.links import (
     BATCH_OPS_MAX,
+    GAP_PAUSE_US,
     LAG_OPS_MAX,
     PUSH_OPS_MAX,
     REACH_US,
@@ -109,6 +110,39 @@ def test_a_refusal_is_followed_by_a_pause() -> None:
     assert link.next_append(2, AT_A, 1, 0) is None
     assert not link.in_sync(2, AT_A, 1)
     assert link.next_append(1 + REFUSED_PAUSE_US, AT_A, 1, 0) == Range(AT_A, 1, 1)
+
+
+def test_who_refused_is_not_counted_on_until_it_has_taken_something_in() -> None:
+    link = heard()
+    link.next_append(0, AT_A, 2, 0)
+    link.take_ack(1, ack(0, 2, status=Status.STORAGE))
+    later = 2 + REFUSED_PAUSE_US
+    link.heard_us = later
+    assert not link.in_sync(later, AT_A, 2)
+    link.take_ack(later, ack(0, 2, status=Status.GAP))
+    link.take_ack(later, ack(0, 2))
+    assert not link.in_sync(later + GAP_PAUSE_US, AT_A, 2), "an answer that brings nothing"
+    link.take_ack(later, ack(1, 1))
+    assert link.in_sync(later + GAP_PAUSE_US, AT_A, 2)
+
+
+def test_who_refused_is_well_when_it_has_got_the_ops_elsewhere() -> None:
+    link = heard()
+    link.next_append(0, AT_A, 2, 0)
+    link.take_ack(1, ack(0, 2, status=Status.STORAGE))
+    link.take_beat(2, beat(ops(AT_A, 2)))
+    link.heard_us = 2 + REFUSED_PAUSE_US
+    assert link.in_sync(2 + REFUSED_PAUSE_US, AT_A, 3)
+
+
+def test_who_refused_because_of_its_epoch_is_counted_on_again_under_the_next() -> None:
+    for status, well in ((Status.STALE_EPOCH, True), (Status.STORAGE, False)):
+        link = heard()
+        link.next_append(0, AT_A, 1, 0)
+        link.take_ack(1, ack(0, 1, status=status))
+        assert not link.in_sync(2, AT_A, 1)
+        link.meet()
+        assert link.in_sync(2, AT_A, 1) is well
 
 
 def test_a_batch_is_bounded_and_begins_above_the_floor() -> None:

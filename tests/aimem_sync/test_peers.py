@@ -49,9 +49,10 @@ def test_silence_is_told_with_how_long_it_has_lasted() -> None:
 def test_a_refusal_is_told_with_its_reason_while_it_lasts() -> None:
     for status, why in REFUSALS.items():
         link = near()
-        link.refusal, link.paused_until_us = status, 9
+        link.refusal, link.refused_seq = status, 3
         assert states(link) == ("refused", why)
-        assert states(link, 9)[0] == "behind"
+        link.refused_seq = 0
+        assert states(link)[0] == "behind"
     assert Status.OK not in REFUSALS
 
 

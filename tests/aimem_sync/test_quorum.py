@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from aimem_sync.dot import Dot
 from aimem_sync.effects import Answer, Outcome
 from aimem_sync.events import WriteWanted, Wrote
 from aimem_sync.log import Head
 from aimem_sync.members import Config
 from aimem_sync.quorum import Quorum, acks_in, commit_seq, counted_in, needed_in
-from tests.aimem_sync.cluster import ABC, AT_A, A, B, C, D, key
+from tests.aimem_sync.cluster import ABC, AT_A, AT_B, A, B, C, D, key
 
 DOT = Dot(AT_A, 1)
 
@@ -141,3 +144,46 @@ def test_who_did_not_confirm_is_named_in_every_answer_but_the_good_one() -> None
     quorum.wrote(Wrote(3, DOT, Head(1)), A)
     (late,) = quorum.settle(1_000, lambda dot: frozenset({A}))
     assert late.peers == told
+
+
+WAITING = st.lists(
+    st.tuples(
+        st.integers(1, 6), st.integers(0, 3), st.booleans(), st.integers(1, 40), st.booleans()
+    ),
+    max_size=12,
+)  # fmt: skip
+
+
+@given(WAITING, st.tuples(*[st.integers(0, 6)] * 2), st.integers(0, 40), st.integers(0, 12))
+def test_all_fates_at_once_are_those_of_each_by_itself(
+    writes: list[tuple[int, int, bool, int, bool]], held: tuple[int, int], now_us: int, met: int
+) -> None:
+    def holders(dot: Dot) -> frozenset[str]:
+        found = {A} | {n for n, seq in zip((B, C), held, strict=True) if seq >= dot.seq}
+        return frozenset(found)
+
+    quorum, config = Quorum(), ABC
+    for at, (seq, needed, own, deadline_us, narrow) in enumerate(writes):
+        if at == met:
+            config = ABC.without(C)
+            quorum.meet(config)
+        eligible = frozenset({A, B}) if narrow else None
+        dot = Dot(AT_A if own else AT_B, seq)
+        wanted = WriteWanted(at, deadline_us, needed, known=dot, eligible=eligible)
+        quorum.admit(wanted, config, {A, B, C})
+    each = [quorum.fate(w, now_us, holders(w.dot)) for w in quorum.open.values() if w.dot]
+    assert quorum.settle(now_us, holders) == [answer for answer in each if answer is not None]
+
+
+def test_of_many_writes_that_wait_for_the_same_only_the_first_is_looked_at() -> None:
+    quorum = Quorum()
+    for seq in range(1, 100):
+        quorum.admit(WriteWanted(seq, 1_000, known=Dot(AT_A, seq)), ABC, {A, B, C})
+    asked: list[Dot] = []
+
+    def holders(dot: Dot) -> frozenset[str]:
+        asked.append(dot)
+        return frozenset({A, B} if dot.seq < 3 else {A})
+
+    assert [answer.request for answer in quorum.settle(0, holders)] == [1, 2]
+    assert [dot.seq for dot in asked] == [1, 2, 3]

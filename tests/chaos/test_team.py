@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from chaos.team import PORTS_FROM, PORTS_UPTO, ShiftedClock, Team, free_port
+from chaos.team import ShiftedClock, Team
 
 
 @pytest.fixture
@@ -66,7 +66,3 @@ def test_a_clock_can_be_wrong_while_durations_stay_right() -> None:
     clock.move(seconds=3_600)
     assert clock.now_us() - now >= 3_600_000_000
     assert clock.monotonic_us() - since < 3_600_000_000
-
-
-def test_a_free_port_is_one_that_no_outgoing_connection_is_given() -> None:
-    assert all(PORTS_FROM <= free_port() < PORTS_UPTO for _ in range(20))

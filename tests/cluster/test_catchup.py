@@ -16,9 +16,10 @@ class At:
         self._team = team
         self._name = name
         self.clock = team.clocks[name]
+        self.data_dir = team.dir(name)
 
-    def call(self, operation: str, **fields: Any) -> dict[str, Any]:
-        return self._team.call(self._name, operation, **fields)
+    def call(self, operation: str, as_: Any = None, /, **fields: Any) -> dict[str, Any]:
+        return self._team.call_as(as_, self._name, operation, **fields)
 
     def store(self, title: str, **fields: Any) -> str:
         return str(self._team.store(self._name, title, **fields)["id"])

@@ -303,8 +303,9 @@ def test_a_node_that_leaves_goes_on_alone_with_all_memories(three: Team) -> None
 def test_a_key_is_replaced_under_running_writes_and_nothing_is_lost(three: Team) -> None:
     old = three.identities["b"]
     seen: set[int] = set()
-    three.plane("a").on_config.append(
-        lambda config: seen.add(len(config.member(old.node_id).fingerprints))  # type: ignore[union-attr]
+    follow = three.net("a").follow
+    three.net("a").follow = lambda config, past: (  # type: ignore[method-assign]
+        seen.add(len(config.member(old.node_id).fingerprints)) or follow(config, past)  # type: ignore[func-returns-value,union-attr]
     )
 
     async def write_and_rotate() -> tuple[list[str], dict[str, Any]]:

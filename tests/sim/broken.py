@@ -278,6 +278,10 @@ def never_slow(self: Any, now_us: int) -> bool:
     return False
 
 
+def never_refusing(self: Any, own: Any) -> bool:
+    return False
+
+
 def whole_answers_only(self: Any, now_us: int, ack: Any) -> bool:
     before = self.awaited
     taken = _take_ack(self, now_us, ack)

@@ -208,6 +208,26 @@ def a_member_that_has_become_slow_is_not_counted_on_until_it_is_well() -> None:
     assert answers[2].outcome is Outcome.COMMITTED
 
 
+def who_refuses_is_not_counted_on_until_it_takes_something_in() -> None:
+    world, b, answers = _used_to_quick_answers()
+    core = world.nodes[A].core
+    assert core is not None
+    b.disk.full = True
+    put(world, A, "r", "nobody could know")
+    until(world, lambda: len(answers) == 1)
+    assert answers[0].outcome is Outcome.PENDING
+    until(world, lambda: core.links[B].paused_until_us < world.now_us)
+    put(world, A, "r", "now it is known")
+    until(world, lambda: len(answers) == 2)
+    assert answers[1].outcome is Outcome.NOT_WRITTEN
+    assert [(peer[0], peer[1]) for peer in answers[1].peers] == [(B, "refused")]
+    b.disk.full = False
+    until(world, lambda: B in core.in_sync(world.now_us))
+    put(world, A, "r", "well")
+    until(world, lambda: len(answers) == 3)
+    assert answers[2].outcome is Outcome.COMMITTED
+
+
 def appends_shorter_than_asked_for_follow_one_another_at_once() -> None:
     """Two ops fill a message here, and twenty are to go."""
     world = cluster(2)
@@ -265,6 +285,7 @@ MORE_SCHEDULES = (
     a_forked_write_is_never_called_committed,
     last_words_of_a_dead_incarnation_count_for_nothing,
     a_member_that_has_become_slow_is_not_counted_on_until_it_is_well,
+    who_refuses_is_not_counted_on_until_it_takes_something_in,
     appends_shorter_than_asked_for_follow_one_another_at_once,
     a_forced_epoch_rules_where_an_operator_says_so_and_nowhere_else,
     a_signature_is_its_owner_s,

@@ -258,6 +258,12 @@ MUTANTS = (
         seeds=0,
     ),
     Mutant(
+        "refusing member counted on",
+        ((links.Link, "is_refusing", broken.never_refusing),),
+        schedule=directed_more.who_refuses_is_not_counted_on_until_it_takes_something_in,
+        seeds=0,
+    ),
+    Mutant(
         "short append stalls",
         ((links.Link, "take_ack", broken.whole_answers_only),),
         schedule=directed_more.appends_shorter_than_asked_for_follow_one_another_at_once,

@@ -4,15 +4,14 @@ It exits with 0 only if every promise was kept: a demonstration that looks well 
 would be worse than none. Whatever ends it, all nodes are ended and their directories removed.
 """
 
-import asyncio
 import sys
 import time
 from collections.abc import Sequence
 
+from aimem_node.gateways.demo import ending
+
 SECONDS_MAX = 75.0
 """It takes a third of that. A machine that cannot keep it is told so instead of hanging."""
-
-INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -20,16 +19,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if sys.argv[1:] if argv is None else argv:
         print("usage: make cluster-demo (it takes no arguments)", file=sys.stderr)
         return 2
-    try:
-        return _tell()
-    except KeyboardInterrupt:
-        print("cluster-demo: interrupted", file=sys.stderr)
-        return INTERRUPTED
+    return ending.quietly("cluster-demo", _tell)
 
 
 def _tell() -> int:
     # Here, so that Ctrl-C while the MCP client loads is as quiet as later on.
-    from aimem_node.gateways.demo import cluster_story, conversation, ending, screen
+    from aimem_node.gateways.demo import cluster_story, conversation, screen
 
     out = screen.standard()
     try:
@@ -41,19 +36,9 @@ def _tell() -> int:
     began = time.monotonic()
     out.line(("aimem", screen.Tone.STRONG), "  one memory on several machines", indent=1)
     story = cluster_story.Story(out, found, source)
-    failure = ""
-    try:
-        asyncio.run(ending.interruptible(story.tell(), SECONDS_MAX))
-    except (asyncio.CancelledError, KeyboardInterrupt):
-        failure = "interrupted"
-    except TimeoutError:
-        failure = f"not done within {SECONDS_MAX:.0f} s"
-    except Exception as error:
-        failure = f"{ending.reason(error)}\n{story.last_words}"
-    ending.deafen()
+    failure = ending.told(story.tell(), SECONDS_MAX, lambda: story.last_words)
     if failure:
-        print(f"cluster-demo: {failure}\nEverything it made is removed.", file=sys.stderr)
-        return INTERRUPTED if failure == "interrupted" else 1
+        return ending.failed("cluster-demo", failure)
     return 0 if story.farewell(time.monotonic() - began) else 1
 
 

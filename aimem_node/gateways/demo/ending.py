@@ -6,7 +6,8 @@ not obeyed, so that an impatient second Ctrl-C does not leave nodes behind.
 
 import asyncio
 import signal
-from collections.abc import Coroutine
+import sys
+from collections.abc import Callable, Coroutine
 from typing import TypeVar
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -35,6 +36,38 @@ def deafen() -> None:
     """From here to the end of the process no signal interrupts the tidying."""
     for each in SIGNALS:
         signal.signal(each, signal.SIG_IGN)
+
+
+def quietly(name: str, demo: Callable[[], int]) -> int:
+    """What a demo exits with; 130 if Ctrl-C comes where the demo itself does not hear it."""
+    try:
+        return demo()
+    except KeyboardInterrupt:
+        print(f"{name}: interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def told(
+    telling: Coroutine[None, None, None], seconds_max: float, last_words: Callable[[], str]
+) -> str:
+    """Why a story did not come to its end; "" if it did. No signal is obeyed any more then."""
+    failure = ""
+    try:
+        asyncio.run(interruptible(telling, seconds_max))
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        failure = "interrupted"
+    except TimeoutError:
+        failure = f"not done within {seconds_max:.0f} s"
+    except Exception as error:
+        failure = f"{reason(error)}\n{last_words()}"
+    deafen()
+    return failure
+
+
+def failed(name: str, failure: str) -> int:
+    """Say so, once everything is removed; what to exit with."""
+    print(f"{name}: {failure}\nEverything it made is removed.", file=sys.stderr)
+    return INTERRUPTED if failure == "interrupted" else 1
 
 
 def reason(error: BaseException) -> str:

@@ -28,6 +28,7 @@ WATCH_S = 2.0
 WATCH_S_MIN = 0.2
 """Between two pictures. Each costs the node three small questions."""
 ROLES = ("reader", "writer", "admin")
+PLACE_HELP = "the namespace that it stands in, which bounds what it sees; everything if absent"
 INTERRUPTED = 130
 NOTHING = {
     "pin-list": "Pin a machine's certificate: aimem-node pin add CERTIFICATE --name NAME",
@@ -145,6 +146,7 @@ def _access_commands(below: Any) -> None:
     )
     adding.add_argument("--name", required=True, help="what to call it")
     adding.add_argument("--role", choices=ROLES, default="writer")
+    adding.add_argument("--place", default="", metavar="NAMESPACE", help=PLACE_HELP)
     removing = commands.common(
         pinning.add_parser("remove", help="Let it call no more."), _pin_remove
     )
@@ -159,6 +161,7 @@ def _access_commands(below: Any) -> None:
     making.add_argument("name", help="what to call it")
     making.add_argument("--role", choices=ROLES, default="writer")
     making.add_argument("--agent", default="*", help="agent ids it may speak for, as a pattern")
+    making.add_argument("--place", default="", metavar="NAMESPACE", help=PLACE_HELP)
     making.add_argument("--days", type=int, help="how long it is good for; for ever if absent")
     revoking = commands.common(tokening.add_parser("revoke", help="End a token."), _token_revoke)
     revoking.add_argument("name")
@@ -291,7 +294,12 @@ def _identity(asked: argparse.Namespace) -> int:
 
 
 def _pin_add(asked: argparse.Namespace) -> int:
-    given = {"certificate": asked.certificate, "name": asked.name, "role": asked.role}
+    given = {
+        "certificate": asked.certificate,
+        "name": asked.name,
+        "role": asked.role,
+        "place": asked.place,
+    }
     return _admin(asked, "pin-add", given)
 
 
@@ -304,7 +312,8 @@ def _pin_list(asked: argparse.Namespace) -> int:
 
 
 def _token_create(asked: argparse.Namespace) -> int:
-    given = {"name": asked.name, "role": asked.role, "agent": asked.agent, "days": asked.days}
+    names = ("name", "role", "agent", "days", "place")
+    given = {name: getattr(asked, name) for name in names}
     return _admin(asked, "token-create", given)
 
 
@@ -320,6 +329,7 @@ def _token_list(asked: argparse.Namespace) -> int:
             "name": one["name"],
             "role": one["role"],
             "may speak for": one["agent"],
+            "stands in": one["place"] or "(sees everything)",
             "expires": _expiry(one["expires_us"], now_us),
         }
         for one in done["tokens"]

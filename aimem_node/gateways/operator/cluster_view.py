@@ -96,9 +96,9 @@ def _standing_table(cluster: Mapping[str, Any], look: Look) -> list[str]:
 
 
 def _origin_table(cluster: Mapping[str, Any], look: Look) -> list[str]:
-    names = {str(one.get("node_id")): called(one) for one in cluster["members"]}
+    names = names_of(cluster)
     rows = [
-        [called(one), _log(str(log.get("origin")), names), f"{int(log.get('have') or 0):,}",
+        [called(one), log_of(str(log.get("origin")), names), f"{int(log.get('have') or 0):,}",
          f"{int(log.get('lag_ops') or 0):,}"]
         for one in cluster["members"]
         for log in one.get("origins") or ()
@@ -106,7 +106,12 @@ def _origin_table(cluster: Mapping[str, Any], look: Look) -> list[str]:
     return table(_ORIGINS, rows, look) if rows else []
 
 
-def _log(origin: str, names: Mapping[str, str]) -> str:
+def names_of(cluster: Mapping[str, Any]) -> dict[str, str]:
+    """What people call each member, by node id."""
+    return {str(one.get("node_id")): called(one) for one in cluster.get("members") or ()}
+
+
+def log_of(origin: str, names: Mapping[str, str]) -> str:
     """An origin with its node's name in the place of the id."""
     node_id = next((known for known in names if origin.startswith(known)), "")
     return f"{names[node_id]}{plain(origin[len(node_id) :])}" if node_id else plain(origin)

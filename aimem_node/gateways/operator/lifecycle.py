@@ -117,8 +117,12 @@ def show_status(said: dict[str, Any], origins: bool = False, look: Look | None =
     lines = [f"aimem-node: {look.paint(good, state)} (process {said.get('pid')})"]
     if said.get("reason"):
         lines.append(f"reason: {said['reason']}")
+    names = cluster_view.names_of(said.get("cluster") or {})
+    node_id = str(said.get("node_id"))
+    called = names.get(node_id, "")
     facts = {
-        "node": said.get("node_id"), "key": said.get("fingerprint") or "?",
+        "node": f"{called} ({node_id})" if called and not node_id.startswith(called) else node_id,
+        "key": said.get("fingerprint") or "?",
         "version": said.get("version"),
         "up for": duration(int(said.get("uptime_secs") or 0)), "data": said.get("data_dir"),
         "store": size(said.get("db_size_bytes")), "its log": size(said.get("wal_size_bytes")),
@@ -129,7 +133,8 @@ def show_status(said: dict[str, Any], origins: bool = False, look: Look | None =
     lines += [f"  {name.ljust(10)}{plain(value)}" for name, value in facts.items()]
     lines += [f"  {'listening'.ljust(10)}{plain(one)}" for one in said.get("listening") or []]
     for origin in said.get("origins") or []:
-        lines.append(f"  {'ops'.ljust(10)}{origin.get('have')} of {origin.get('origin')}")
+        log = cluster_view.log_of(str(origin.get("origin")), names)
+        lines.append(f"  {'ops'.ljust(10)}{origin.get('have')} of {log}")
     if said.get("cluster", {}).get("members"):
         lines += cluster_view.standing(said["cluster"], look, origins)
     elif said.get("cluster_failure"):

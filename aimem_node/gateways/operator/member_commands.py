@@ -9,9 +9,15 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from aimem_node.gateways.cli import failures
+from aimem_node.gateways.cli import failures, node
 from aimem_node.gateways.cli.look import Look, moment, outcome, plain
-from aimem_node.gateways.operator import cluster_view, commands, peer_pins
+from aimem_node.gateways.operator import (
+    calling,
+    cluster_view,
+    commands,
+    lifecycle,
+    peer_pins,
+)
 
 LEAVE_S = 180.0
 """The node waits for the others to take in what only it holds, then for the voters."""
@@ -81,6 +87,7 @@ def _asks(made: argparse.ArgumentParser) -> None:
 def _invite(asked: argparse.Namespace) -> int:
     if asked.name and asked.named and asked.name != asked.named:
         raise failures.usage("two names are given", "Give one.")
+    _awake(commands.data_dir(asked))
     values = {"name": asked.name or asked.named, "ttl_s": asked.ttl, "address": asked.address}
     said = commands.ask(asked, "invite", values)
     commands.say(asked, said, f"{said['line']}\n")
@@ -93,6 +100,15 @@ def _invite(asked: argparse.Namespace) -> int:
             "secret.\n"
         )
     return 0
+
+
+def _awake(data_dir: str) -> None:
+    """Start the node if none runs: who invites is about to need it anyway, as who joins is."""
+    if not calling.is_running(data_dir):
+        said = lifecycle.start(data_dir, (), node.START_WAIT_S)
+        sys.stderr.write(
+            f"aimem-node: no node ran, so one was started (data in {said['data_dir']})\n"
+        )
 
 
 def _approve(asked: argparse.Namespace) -> int:

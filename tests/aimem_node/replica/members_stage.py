@@ -170,7 +170,8 @@ class Room:
         """These members have node a's log on disk up to here."""
         seq = self.plane.core.own_seq if upto is None else upto
         for name in names:
-            self.say(name, AppendAck(INCARNATION, self.own, seq, seq, status))
+            answered = self.plane.core.own_seq
+            self.say(name, AppendAck(INCARNATION, self.own, answered, seq, status))
         self.plane._look()
 
     def write_ops(self, name: str, count: int) -> list[Op]:
@@ -201,7 +202,7 @@ class Room:
         return Intent("user:ann", self.clock.now_us(), bytes, bytes, key, said if key else b"")
 
     async def read(self, what: Callable[[Any], Any]) -> Any:
-        return await asyncio.wrap_future(self.core.store.readers.submit(what, 10_000))
+        return await self.core.store.readers.read(what, 10_000)
 
     async def ops(self, origin: Origin | None = None) -> list[Op]:
         found = await self.read(lambda view: view.ops_of_origin(origin or self.own, 0, 1_000))

@@ -1,6 +1,7 @@
 """The list of members as something that can be changed: by decision, and in three other ways."""
 
 import asyncio
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,9 @@ from aimem_node.clocks import SystemChance
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.replica import cluster as cluster_module
 from aimem_node.replica.identity import Identity
+from aimem_node.replica.votes import VoteFile
 from aimem_sync.catchup import Asked
+from aimem_sync.effects import Vote
 from aimem_sync.hearing import OLD_IMAGE
 from aimem_sync.log import Head
 from aimem_sync.members import Config, Role, endorsed_bytes
@@ -243,6 +246,46 @@ def test_who_founds_a_cluster_of_one_retires_all_others_and_keeps_what_it_has(
         assert len(await room.ops(room.log_of("b"))) == 2
         await room.write("goes on")
         assert len(await room.ops()) == 1
+
+    play(tmp_path, scene)
+
+
+def test_a_vote_in_hand_does_not_come_along_into_another_cluster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(room: Room) -> None:
+        await room.gather()
+        room.beat()
+        votes = room.core.cluster._votes
+        keep, may_go_on = votes.keep, threading.Event()
+
+        def late(vote: Vote) -> None:
+            may_go_on.wait(20)
+            keep(vote)
+
+        monkeypatch.setattr(votes, "keep", late)
+        room.say("b", Prepare(3, (1, room.id("b"))))
+        founding = asyncio.ensure_future(room.core.cluster.found())
+        await room.until(lambda: room.plane.is_alone)
+        room.say("b", Prepare(3, (2, room.id("b"))))  # it is nobody's member any more
+        may_go_on.set()
+        await founding
+        await asyncio.to_thread(room.plane._disk.close)
+        assert votes.load() == VoteFile(votes._path.parent).load() == {}
+
+    play(tmp_path, scene)
+
+
+def test_votes_that_cannot_be_forgotten_do_not_stop_a_node_from_going_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene(room: Room) -> None:
+        def refuse() -> None:
+            raise Failure(Code.STORAGE, "cannot remove votes.json")
+
+        monkeypatch.setattr(room.core.cluster._votes, "clear", refuse)
+        await room.gather()
+        assert room.plane.config.voters == {room.me, room.id("b"), room.id("c")}
 
     play(tmp_path, scene)
 

@@ -1,6 +1,7 @@
 """What the core wants kept: in order, reported only once it is there, and honestly if it is not."""
 
 import queue
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -127,6 +128,26 @@ def test_a_vote_that_cannot_be_kept_is_reported_so(
     assert isinstance(told, NotKept)
     assert told.ticket == 5
     assert "no room beside the key" in told.reason
+
+
+def test_votes_in_hand_are_forgotten_too_and_later_ones_are_kept(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep, may_go_on = stage.votes.keep, threading.Event()
+
+    def late(vote: Vote) -> None:
+        may_go_on.wait(20)
+        keep(vote)
+
+    monkeypatch.setattr(stage.votes, "keep", late)
+    stage.disk.keep_vote(5, Vote(2, (1, "b"), (0, ""), None))
+    forgotten = stage.disk.forget_votes()
+    later = Vote(3, (1, "b"), (0, ""), None)
+    stage.disk.keep_vote(6, later)
+    may_go_on.set()
+    forgotten.result(20)
+    assert [stage.next(), stage.next()] == [Kept(5), Kept(6)]
+    assert VoteFile(stage.votes._path.parent).load() == {3: later}
 
 
 def test_epochs_are_kept_with_their_proofs(stage: Stage) -> None:

@@ -183,7 +183,7 @@ def test_a_crash_while_making_it_leaves_nothing_half_made(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(identities, "_sync", broken)
+        patched.setattr(identities, "sync_directory", broken)
         with pytest.raises(Failure, match="No space left"):
             Identity.load_or_create(str(tmp_path), SystemChance())
     assert list(tmp_path.iterdir()) == []

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from aimem_node.contract.errors import Code, Failure
-from aimem_node.replica import kept
 from aimem_node.replica.kept import forget, keep, recall
 
 
@@ -43,7 +42,7 @@ def test_a_crash_while_writing_leaves_the_old_facts(
     def broken(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(kept.os, "replace", broken)
+    monkeypatch.setattr(os, "replace", broken)
     with pytest.raises(Failure, match="No space left") as caught:
         keep(path, {"a": 2})
     assert caught.value.code is Code.STORAGE

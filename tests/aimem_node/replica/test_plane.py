@@ -310,15 +310,14 @@ def test_a_write_that_the_new_list_cannot_hold_is_pending_and_never_called_unwri
     play(tmp_path, scene)
 
 
-def test_who_wants_to_know_is_told_of_every_new_list(tmp_path: Path) -> None:
+def test_the_connections_follow_every_new_list(tmp_path: Path) -> None:
     async def scene(room: Room) -> None:
-        told: list[int] = []
-        room.plane.on_config.append(lambda config: told.append(config.epoch))
+        told = room.net.followed
         await room.gather()
-        assert told == [2]
+        assert told == [1, 2]
         assert not room.plane.is_alone
         await room.core.cluster.found()
-        assert told == [2, 3]
+        assert told == [1, 2, 3]
         assert room.plane.is_alone
 
     play(tmp_path, scene)

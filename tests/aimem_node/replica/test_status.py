@@ -62,6 +62,7 @@ def test_who_was_heard_once_is_said_to_be_away_for_how_long(tmp_path: Path) -> N
     async def scene(room: Room) -> None:
         await room.gather()
         assert "not heard of" in member(room, "b").reason
+        assert status(room).reason == "writes wait: 1 voter in sync, 2 are needed"
         assert member(room, "b").heard_ms is None
         room.beat("b")
         room.clock.move(seconds=90)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from aimem_node.clocks import SystemChance, SystemClock
+from aimem_node.peering import no_detour
 from aimem_node.replica.certs import der_of
 from aimem_node.replica.identity import Identity
 from aimem_node.rpc.peer_net import PeerNet
@@ -124,6 +125,7 @@ class Box:
     def begin(self) -> None:
         self.net = PeerNet(
             self.side, self.identity, self.books, SystemClock(), scratch=self.home,
+            dial=no_detour,
             on_refused=lambda peer, reason: self.refusals.put_nowait((peer, reason)),
             on_link=lambda node_id, up: self.links.put_nowait((node_id, up)),
         )  # fmt: skip

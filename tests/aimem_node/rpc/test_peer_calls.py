@@ -38,6 +38,19 @@ def ready(box: Box, content: bytes = LARGE) -> File:
     return file
 
 
+async def ask_in_vain(asker: Box, giver: Box) -> None:
+    """Have one ask for a snapshot that the other is never done making; until it was heard."""
+    heard = asyncio.Event()
+
+    async def never() -> Any:
+        heard.set()
+        await asyncio.Event().wait()
+
+    giver.side.file = never
+    asker.net.download(giver.node_id, 6)
+    await heard.wait()
+
+
 def test_a_large_snapshot_arrives_whole_while_other_frames_go_on(tmp_path: Path) -> None:
     async def scene(stage: Stage) -> None:
         ann, bob = await stage.team("ann", "bob")
@@ -98,15 +111,7 @@ def test_a_file_that_shrinks_while_it_is_sent_is_refused(tmp_path: Path) -> None
 def test_a_member_that_is_evicted_gets_no_more_of_a_snapshot(tmp_path: Path) -> None:
     async def scene(stage: Stage) -> None:
         ann, bob = await stage.team("ann", "bob")
-        asked = asyncio.Event()
-
-        async def never() -> Any:
-            asked.set()
-            await asyncio.Event().wait()
-
-        ann.side.file = never
-        bob.net.download(ann.node_id, 6)
-        await asked.wait()
+        await ask_in_vain(bob, ann)
         before = config_of(ann.member, bob.member)
         ann.follow(before.without(bob.node_id), before)
         async with asyncio.timeout(1):
@@ -150,15 +155,7 @@ def test_who_is_evicted_is_cut_off_though_it_does_not_read(tmp_path: Path) -> No
 def test_a_snapshot_of_a_member_that_was_evicted_meanwhile_is_thrown_away(tmp_path: Path) -> None:
     async def scene(stage: Stage) -> None:
         ann, bob = await stage.team("ann", "bob")
-        asked = asyncio.Event()
-
-        async def never() -> Any:
-            asked.set()
-            await asyncio.Event().wait()
-
-        ann.side.file = never
-        bob.net.download(ann.node_id, 6)
-        await asked.wait()
+        await ask_in_vain(bob, ann)
         before = config_of(ann.member, bob.member)
         bob.follow(before.without(ann.node_id), before)
         await bob.net.calls.close()
@@ -171,15 +168,7 @@ def test_a_snapshot_of_a_member_that_was_evicted_meanwhile_is_thrown_away(tmp_pa
 def test_a_second_download_takes_the_place_of_the_first(tmp_path: Path) -> None:
     async def scene(stage: Stage) -> None:
         ann, bob = await stage.team("ann", "bob")
-        asked = asyncio.Event()
-
-        async def never() -> Any:
-            asked.set()
-            await asyncio.Event().wait()
-
-        ann.side.file = never
-        bob.net.download(ann.node_id, 6)
-        await asked.wait()
+        await ask_in_vain(bob, ann)
         ready(ann, b"small")
         bob.net.download(ann.node_id, 7)
         _, snapshot, file = await bob.side.snapshots.get()

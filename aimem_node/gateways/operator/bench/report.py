@@ -1,13 +1,26 @@
 """The figures as a table for people, and as the made part of docs/PERFORMANCE.md."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from aimem_node.gateways.operator.bench.figures import Figure
 
-BEGIN = "<!-- made by `aimem-node bench --write-doc`: do not edit below -->"
-END = "<!-- end of what is made -->"
 SIGNS = {"at most": "≤", "exactly": "=", "at least": "≥"}
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """The two lines between which a document is made."""
+
+    begin: str
+    end: str
+
+
+MARKS = Marks(
+    "<!-- made by `aimem-node bench --write-doc`: do not edit below -->",
+    "<!-- end of what is made -->",
+)
 
 
 class DocError(Exception):
@@ -65,23 +78,29 @@ def table(figures: Sequence[Figure]) -> str:
 def markdown(figures: Sequence[Figure], machine: Mapping[str, str], method: str) -> str:
     """The made part of the document."""
     facts = "\n".join(f"- {name}: {fact}" for name, fact in machine.items())
+    made = markdown_table(figures)
+    return f"## Machine\n\n{facts}\n\n## Method\n\n{method}\n\n## Figures\n\n{made}"
+
+
+def markdown_table(figures: Sequence[Figure]) -> str:
+    """The figures as they stand in a document."""
     rows = "\n".join(
         f"| {what} | {goal} | {value} {unit} | {verdict} | {more} |"
         for what, goal, value, unit, verdict, more in map(cells, figures)
     )
     head = "| what | goal | figure | | spread |\n|---|---|---|---|---|"
-    return f"## Machine\n\n{facts}\n\n## Method\n\n{method}\n\n## Figures\n\n{head}\n{rows}\n"
+    return f"{head}\n{rows}\n"
 
 
-def replaced(document: str, block: str) -> str:
+def replaced(document: str, block: str, marks: Marks = MARKS) -> str:
     """The document with the made part exchanged; DocError when its marks are not there."""
-    before, begin, rest = document.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    before, begin, rest = document.partition(marks.begin)
+    _, end, after = rest.partition(marks.end)
     if not begin or not end:
-        raise DocError(f"no marks: it needs a line {BEGIN!r} and after it a line {END!r}")
-    return f"{before}{BEGIN}\n\n{block}\n{END}{after}"
+        raise DocError(f"no marks: it needs a line {marks.begin!r} and after it {marks.end!r}")
+    return f"{before}{begin}\n\n{block}\n{end}{after}"
 
 
-def write_doc(path: Path, block: str) -> None:
-    """Rewrite the made part of a document in place."""
-    path.write_text(replaced(path.read_text(encoding="utf-8"), block), encoding="utf-8")
+def write_doc(path: Path, block: str, marks: Marks = MARKS) -> None:
+    """Rewrite the made part of a document in place. Raises DocError."""
+    path.write_text(replaced(path.read_text(encoding="utf-8"), block, marks), encoding="utf-8")

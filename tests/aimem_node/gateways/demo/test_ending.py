@@ -44,3 +44,38 @@ def test_a_story_without_an_end_is_ended() -> None:
 def test_the_reason_is_the_first_plain_cause_in_a_group() -> None:
     group = ExceptionGroup("many", [ExceptionGroup("inner", [ValueError("this one")])])
     assert ending.reason(group) == "ValueError: this one"
+
+
+def test_why_a_story_was_not_told_to_its_end_is_said_with_an_exit_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(ending, "deafen", lambda: None)
+
+    async def fails() -> None:
+        raise ValueError("broken")
+
+    async def ends() -> None:
+        return
+
+    async def never() -> None:
+        await asyncio.Event().wait()
+
+    async def is_stopped() -> None:
+        raise asyncio.CancelledError
+
+    assert ending.told(ends(), 30.0, str) == ""
+    assert ending.told(never(), 0.0, str) == "not done within 0 s"
+    assert ending.told(is_stopped(), 30.0, str) == "interrupted"
+    failure = ending.told(fails(), 30.0, lambda: "its last words")
+    assert failure == "ValueError: broken\nits last words"
+    assert [ending.failed("demo", why) for why in (failure, "interrupted")] == [1, 130]
+    assert "demo: ValueError: broken\nits last words\nEvery" in capsys.readouterr().err
+
+
+def test_ctrl_c_before_the_story_begins_is_quiet(capsys: pytest.CaptureFixture[str]) -> None:
+    def stopped() -> int:
+        raise KeyboardInterrupt
+
+    assert ending.quietly("demo", stopped) == 130
+    assert ending.quietly("demo", lambda: 7) == 7
+    assert capsys.readouterr().err == "demo: interrupted\n"

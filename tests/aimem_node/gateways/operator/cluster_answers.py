@@ -39,7 +39,10 @@ ILL: dict[str, Any] = WELL | {
     "knocks": [{"fingerprint": "7f3c" * 16, "name": "lab-9", "address": "10.0.0.9:8379"}],
 }  # fmt: skip
 ALONE: dict[str, Any] = WELL | {"voters": 1, "needed": 1, "members": [LAB_1]}
-NODE = {"node_id": "aaaa1111", "version": "0.1.0", "state": "serving", "reason": ""}
+NODE = {
+    "node_id": "aaaa1111", "version": "0.1.0", "state": "serving", "reason": "",
+    "origins": [{"origin": "bbbb2222.1f", "have": 12}, {"origin": "ffff9999.1f", "have": 3}],
+}  # fmt: skip
 
 
 def answering(cluster: Any, uptime_s: int = 60) -> Any:

@@ -9,7 +9,7 @@ import pytest
 from aimem_node.contract.errors import Code, Failure, to_json
 from aimem_node.gateways.operator import cli, lifecycle
 from tests.aimem_node.gateways.cli.fake_node import FakeNode
-from tests.aimem_node.gateways.operator.cluster_answers import ALONE, ILL, WELL, answering
+from tests.aimem_node.gateways.operator.cluster_answers import ALONE, ILL, LAB_1, WELL, answering
 
 
 def test_the_status_of_a_node_shows_its_cluster(
@@ -21,6 +21,9 @@ def test_the_status_of_a_node_shows_its_cluster(
     assert "aimem-node: serving (process 42)" in out
     assert "  cluster   3f2a9c1b, epoch 7, N=2, W=2, 2 in sync" in out
     assert "  lab-2    voter  in sync        0     0 B  1.2 ms  -3 ms  0.2 s" in out
+    assert "  node      lab-1 (aaaa1111)\n" in out
+    assert "  ops       12 of lab-2.1f\n" in out
+    assert "  ops       3 of ffff9999.1f\n" in out, "a member that was evicted has no name any more"
     assert "log of" not in out
     assert cli.main(["status", "--origins"]) == 0
     assert "lab-1.1f" in capsys.readouterr().out
@@ -53,6 +56,14 @@ def test_a_node_that_cannot_say_how_its_cluster_is_shows_the_rest(
     out = capsys.readouterr().out
     assert "aimem-node: serving" in out
     assert "  cluster   this node has been evicted from its cluster" in out
+
+
+def test_a_node_that_nobody_gave_a_name_is_shown_by_its_id(
+    fake: FakeNode, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake.answer = answering(ALONE | {"members": [LAB_1 | {"name": ""}]})
+    assert cli.main(["status"]) == 0
+    assert "  node      aaaa1111\n" in capsys.readouterr().out
 
 
 def test_watching_draws_the_status_until_ctrl_c_and_exits_as_the_last_one_would(

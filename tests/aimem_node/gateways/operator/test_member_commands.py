@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from aimem_node.contract.errors import Code, Failure, to_json
-from aimem_node.gateways.operator import cli, cluster_view, peer_pins
+from aimem_node.gateways.operator import cli, cluster_view, commands, lifecycle, peer_pins
 from tests.aimem_node.gateways.cli.fake_node import Asked, FakeNode
 from tests.aimem_node.gateways.operator.cluster_answers import ILL, WELL, answering
 
@@ -52,6 +52,20 @@ def test_a_person_is_told_what_to_do_with_the_line(
     assert capsys.readouterr().out == "aim1.abc.def\n"
     assert shown.getvalue().startswith("On the other machine: aimem-node join aim1.abc")
     assert "lab-1.example:8379" in shown.getvalue()
+
+
+def test_inviting_starts_the_node_if_none_runs(
+    absent: FakeNode, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def started(data_dir: str, _extra: tuple[str, ...], _wait_s: float) -> dict[str, Any]:
+        monkeypatch.setattr(commands, "ask", lambda *_: INVITED)
+        return {"data_dir": data_dir}
+
+    monkeypatch.setattr(lifecycle, "start", started)
+    assert cli.main(["invite", "lab-9"]) == 0
+    out, err = capsys.readouterr()
+    assert out == "aim1.abc.def\n"
+    assert err == f"aimem-node: no node ran, so one was started (data in {absent.data_dir})\n"
 
 
 def test_a_machine_is_approved_by_what_its_screen_shows(

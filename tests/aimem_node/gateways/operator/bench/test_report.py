@@ -28,7 +28,7 @@ def test_columns_of_the_table_stand_under_one_another() -> None:
 
 
 def test_the_doc_block_is_replaced_and_the_rest_of_the_page_is_not() -> None:
-    page = f"# Title\n\n{report.BEGIN}\nold\n{report.END}\n\nafter\n"
+    page = f"# Title\n\n{report.MARKS.begin}\nold\n{report.MARKS.end}\n\nafter\n"
     block = report.markdown([Figure("a", 1.0, "MB", 2.0)], {"memory": "24 GB"}, "by hand")
     once = report.replaced(page, block)
     assert once.startswith("# Title")
@@ -36,6 +36,17 @@ def test_the_doc_block_is_replaced_and_the_rest_of_the_page_is_not() -> None:
     assert "old" not in once
     assert "| a | ≤ 2 | 1 MB | met |  |" in once
     assert report.replaced(once, block) == once
+
+
+def test_each_maker_of_a_part_has_marks_of_its_own(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    marks = report.Marks("<!-- a -->", "<!-- b -->")
+    page.write_text(f"{report.MARKS.begin}\nbench\n{report.MARKS.end}\n<!-- a -->\n<!-- b -->\n")
+    report.write_doc(page, report.markdown_table([Figure("a", 1.0, "MB")]), marks)
+    assert "bench" in page.read_text()
+    assert "<!-- a -->\n\n| what |" in page.read_text()
+    with pytest.raises(report.DocError, match="<!-- c -->"):
+        report.write_doc(page, "", report.Marks("<!-- c -->", "<!-- b -->"))
 
 
 def test_a_page_without_the_marks_is_refused_and_left_alone(tmp_path: Path) -> None:
