@@ -19,7 +19,7 @@ FIRST_SEED ?= 1
 # Passed on as they are by the verbs that take more.
 ARGS ?=
 
-.PHONY: help setup run demo cluster cluster-demo test check sim sim-release sim-traffic mutants properties bench docs contract chaos-kill chaos-heal clean
+.PHONY: help setup run demo cluster cluster-demo test check sim sim-release sim-traffic mutants properties bench docs contract openapi-check mcp-check chaos-kill chaos-heal clean
 
 help: ## List the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -95,6 +95,12 @@ docs: contract ## Make the made pages of docs/ again
 
 contract: $(READY) ## Make values, descriptors, surface and pages from proto/ again
 	$(BIN)/python -m aimem_node.contract.make
+
+openapi-check: $(READY) ## Ask a node everything /openapi.json describes, well and badly (about 90 s)
+	$(BIN)/python -m tests.conformance.api $(ARGS)
+
+mcp-check: $(READY) ## Let MCP's own inspector and conformance runner ask a node (needs npm and a network once)
+	$(BIN)/python -m tests.conformance.mcp $(ARGS)
 
 chaos-kill: $(READY) ## Kill a real node again and again under 1,000 stores; nothing may be lost or doubled
 	$(BIN)/python -m chaos.kill $(ARGS)

@@ -12,6 +12,9 @@ from aimem_node.contract.errors import Code, Failure
 from aimem_node.contract.json_text import check_json
 
 NAMESPACE_CHARS_MAX = 512
+RESERVED_AGENTS = frozenset({"system", "loopback", "node", "user", "token", "cert"})
+"""Agent ids may neither be one of these nor begin with one and a colon, in any capitals, unless it
+is the caller's own proven name."""
 NAMESPACE_SEGMENTS_MAX = 8
 """Deep enough for org/unit/team/project and as much again; policies walk up every one of them."""
 
@@ -74,6 +77,14 @@ def namespace(text: str) -> str:
     return kept
 
 
+def check_place(text: str) -> str:
+    """A namespace that a caller can stand in."""
+    place = namespace(text)
+    if place != text or place.startswith("_"):
+        raise refused("must not begin with an underscore, or with or end in a space")
+    return place
+
+
 def agent_id(text: str) -> str:
     """ASCII letters, digits and _ - : @ . /"""
     if not _AGENT_ID.fullmatch(text):
@@ -113,3 +124,21 @@ FORMATS: Mapping[str, Callable[[Any], Any]] = {
     "word": word,
 }
 """By the words of the enum Format in surface.proto; a test compares the two."""
+
+_NO = r"\u0000-\u0008\u000b-\u001f\u007f-\u009f"
+_CLEAN = rf"[^{_NO}]*$"
+_FILLED = rf"^(?=[\s\S]*\S){_CLEAN}"
+_SEGMENT = rf"(?!(?:\.\.?|\*)(?:/|$))[^\s/\\{_NO}]+"
+PATTERNS: Mapping[str, str] = {
+    "clean": f"^{_CLEAN}",
+    "title": rf"^(?=.*\S)[^\n{_NO}]*$",
+    "text": _FILLED,
+    "namespace": rf"^{_SEGMENT}(?:/{_SEGMENT}){{0,{NAMESPACE_SEGMENTS_MAX - 1}}}$",
+    "agent_id": r"^[A-Za-z0-9_\-:@./]+$",
+    "id": _FILLED,
+    "tag": _FILLED,
+    "word": r"^[a-z0-9_]+$",
+}
+"""The same shapes as regular expressions of ECMA-262, for descriptions of the API. They know
+nothing of trimming: what is taken although a pattern refuses it is white space at either end, and
+a Windows line end."""

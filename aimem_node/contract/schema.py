@@ -11,6 +11,7 @@ from typing import Any
 
 from aimem_node.contract import words
 from aimem_node.contract.facts import Field
+from aimem_node.contract.formats import PATTERNS
 from aimem_node.contract.operations import OPERATIONS, Effect, Operation, Profile
 from aimem_node.contract.shapes import SHAPES
 
@@ -93,13 +94,15 @@ def inline(cls: type) -> dict[str, Any]:
     return message_schema(cls, inline)
 
 
-def message_schema(cls: type, refer: Refer) -> dict[str, Any]:
-    """JSON Schema of a message and all its fields."""
+def message_schema(cls: type, refer: Refer, *, exact: bool = False) -> dict[str, Any]:
+    """JSON Schema of a message and all its fields. Exact: as field_schema has it."""
     shape = SHAPES[cls]
     schema: dict[str, Any] = {"type": "object"}
     if shape.help:
         schema["description"] = shape.help
-    schema["properties"] = {field.name: field_schema(field, refer) for field in shape.fields}
+    schema["properties"] = {
+        field.name: field_schema(field, refer, exact=exact) for field in shape.fields
+    }
     required = [field.name for field in shape.fields if field.required]
     if required:
         schema["required"] = required
@@ -107,11 +110,21 @@ def message_schema(cls: type, refer: Refer) -> dict[str, Any]:
     return schema
 
 
-def field_schema(field: Field, refer: Refer, *, brief: bool = False) -> dict[str, Any]:
-    """JSON Schema of one field. Brief: no lengths, and the first sentence of its comment."""
+def field_schema(
+    field: Field, refer: Refer, *, brief: bool = False, exact: bool = False
+) -> dict[str, Any]:
+    """JSON Schema of one field. Brief: no lengths, and the first sentence of its comment.
+
+    Exact: with everything that a schema can say of what the node takes, for programs; to a model
+    the patterns would be noise. Only for requests: an answer may be empty where a request may not.
+    """
     one = _one(field, refer, brief=brief)
+    if exact:
+        one |= _exact(field)
     if field.repeated:
         one = {"type": "array", "items": one}
+        if exact and field.required:
+            one["minItems"] = 1
         if field.items_max and not brief:
             one["maxItems"] = field.items_max
     described = words.sentence(field.help) if brief else field.help
@@ -160,6 +173,17 @@ def _lengths(field: Field) -> dict[str, Any]:
     if field.required and field.kind == "string":
         bounds["minLength"] = 1
     return bounds
+
+
+def _exact(field: Field) -> dict[str, Any]:
+    """What is checked besides range and length."""
+    if field.kind == "int":
+        bound = 1 << (field.bits - 1)
+        low = -bound if field.min is None else _number(field.min)
+        high = bound - 1 if field.max is None or field.capped else _number(field.max)
+        return {"format": f"int{field.bits}", "minimum": low, "maximum": high}
+    pattern = PATTERNS.get(field.format) if field.kind == "string" else None
+    return {"pattern": pattern} if pattern and not (field.words or field.one_of) else {}
 
 
 def _number(value: float) -> int | float:

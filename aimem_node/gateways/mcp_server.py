@@ -28,6 +28,7 @@ from aimem_node.contract.errors import Code, Failure
 from aimem_node.contract.operations import OPERATIONS, Operation, Profile
 from aimem_node.gateways import answers
 from aimem_node.gateways.agent_hint import agent_hint
+from aimem_node.gateways.mcp_resources import Resources
 from aimem_node.gateways.mistakes import as_failure
 from aimem_node.gateways.prompts import INSTRUCTIONS, PROMPTS
 
@@ -109,11 +110,10 @@ class McpGateway:
         wanted = answers.Format.TOON_COMPACT
         if _takes_format(operation):
             wanted = answers.read_format(arguments.pop("format", wanted))
-        credentials = self._with_hint(self._credentials_of(context), context)
         if operation.streaming:
-            return _result(await self._collect(operation, arguments, credentials))
+            return _result(await self._collect(operation, arguments, self._who(context)))
         request = codec.from_json(operation.request, arguments)
-        response = await self._call(operation, request, credentials, context)
+        response = await self.ask(operation.name, request, context)
         text = answers.answer_text(operation, response, wanted)
         pending = answers.pending_text(response)
         if not pending:
@@ -124,17 +124,16 @@ class McpGateway:
             structured_content=codec.to_json(response),
         )
 
-    async def _call(
-        self, operation: Operation, request: Any, credentials: Credentials, context: Context
-    ) -> Any:
+    async def ask(self, operation: str, request: Any, context: Context) -> Any:
         """The response, which lacks nothing that this MCP session has been shown before."""
+        credentials = self._who(context)
         seen = self._seen_of(context)
         given = credentials.session or Session()
         seen.hear(given.after)
         session = replace(given, after=seen.token)
         try:
             response = await self._dispatch.call(
-                operation.name, request, replace(credentials, session=session)
+                operation, request, replace(credentials, session=session)
             )
         except Failure as failure:
             seen.failed(failure)
@@ -155,8 +154,9 @@ class McpGateway:
         more = await _draw(stream, items, limit)
         return answers.items_text(items, more)
 
-    def _with_hint(self, credentials: Credentials, context: Context) -> Credentials:
+    def _who(self, context: Context) -> Credentials:
         """Credentials that name the agent by its client, unless something named it already."""
+        credentials = self._credentials_of(context)
         if credentials.agent_hint:
             return credentials
         client = context.session.client_params
@@ -211,6 +211,7 @@ def build(
     `credentials_of` says who makes a request, `seen_of` what that client has been shown.
     """
     gateway = McpGateway(dispatch, profile, credentials_of, seen_of)
+    resources = Resources(gateway.ask)
     return Server(
         "aimem",
         version=version,
@@ -220,6 +221,10 @@ def build(
         on_call_tool=gateway.call_tool,
         on_list_prompts=gateway.list_prompts,
         on_get_prompt=gateway.get_prompt,
+        on_list_resources=resources.list_resources,
+        on_list_resource_templates=resources.list_templates,
+        on_read_resource=resources.read,
+        on_completion=resources.complete,
     )
 
 

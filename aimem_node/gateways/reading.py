@@ -133,6 +133,17 @@ def _read_json_body(found: Found, body: bytes, headers: Headers) -> dict[str, An
             "a GET has no body",
             next="Put the fields into the query string.",
         )
+    encoding = headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("identity", ""):
+        # A few kilobytes may unpack to gigabytes, and no caller of ours packs anything.
+        raise Refusal(
+            415,
+            Failure(
+                Code.INVALID_ARGUMENT,
+                f"the body is packed with {encoding[:40]!r}",
+                next="Send it as it is, without Content-Encoding.",
+            ),
+        )
     media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != JSON_TYPE:
         raise Refusal(

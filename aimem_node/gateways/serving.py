@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import h11
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -30,6 +31,10 @@ HEADER_BYTES_MAX = 64 * 1024
 KEEP_ALIVE_S = 75
 """Longer than most callers' own, so that a pooled connection is closed by its owner."""
 
+LINGER_S = 1.0
+"""For the rest of a body that was answered before it was there: enough for a caller on this
+machine to send 2 MiB and read why it was refused, and the end of one that never stops."""
+
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
@@ -48,6 +53,16 @@ class PeerProtocol(H11Protocol):
         super().connection_made(transport)
         connection = transport.get_extra_info("socket")
         self.app_state = {**self.app_state, "peer": peer_of(connection)}
+
+    def on_response_complete(self) -> None:
+        """What still comes of a body is thrown away, but not for ever."""
+        super().on_response_complete()
+        if self.conn.their_state is h11.SEND_BODY:
+            self.loop.call_later(LINGER_S, self._hang_up, self.cycle)
+
+    def _hang_up(self, answered: object) -> None:
+        if self.cycle is answered and self.conn.their_state is h11.SEND_BODY:
+            self.transport.close()
 
 
 class _Server(uvicorn.Server):

@@ -49,7 +49,9 @@ def _value(field: Field, text: str) -> Any:
         return _TRUTHS.get(text.lower(), text)
     if field.kind in _AS_JSON:
         try:
-            return codec.loads(text)
+            value = codec.loads(text)
         except Failure:
             return text
+        # In a body null is a field left out; in a query it is somebody's mistake.
+        return text if value is None else value
     return text

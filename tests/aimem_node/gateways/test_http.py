@@ -1,14 +1,15 @@
 """Every operation of the contract is there over HTTP, by rule."""
 
 import asyncio
-import dataclasses
 import subprocess
 import sys
+from urllib.parse import quote, urlencode
 
 import pytest
 
 from aimem_node.contract.calls import Channel
 from aimem_node.contract.errors import Code, Failure
+from aimem_node.contract.openapi_examples import value_example
 from aimem_node.contract.operations import OPERATIONS
 from aimem_node.contract.values import (
     Event,
@@ -29,28 +30,16 @@ EVERY_RULE = [
 ]  # fmt: skip
 
 
-def sample(field):
-    """A value that a required field takes."""
-    if field.kind == "message":
-        needed = {
-            f.name: "x" for f in dataclasses.fields(field.message) if f.name in ("title", "content")
-        }
-        value = needed
-    else:
-        value = {"int": 1, "float": 1.0, "bool": True}.get(field.kind, "x")
-    return [value] if field.repeated else value
-
-
 @pytest.mark.parametrize(("operation", "rule"), EVERY_RULE, ids=lambda x: getattr(x, "path", ""))
 def test_every_rule_of_every_operation_reaches_it(run, dispatch, operation, rule) -> None:
-    fields = {f.name: sample(f) for f in operation.fields if f.required}
+    fields = {f.name: value_example(f) for f in operation.fields if f.required}
     path = rule.path
     for name in rule.path_params:
-        path = path.replace("{" + name + "}", fields.pop(name))
+        path = path.replace("{" + name + "}", quote(fields.pop(name), safe=""))
     if rule.body:
         answer = run(ask(app(dispatch), rule.method, path, fields))
     else:
-        query = "&".join(f"{name}={value}" for name, value in fields.items())
+        query = urlencode(fields, doseq=True)
         answer = run(ask(app(dispatch), rule.method, f"{path}?{query}"))
     assert answer.status == operation.http_status, answer.body
     assert dispatch.calls[-1][0] == operation.name

@@ -102,6 +102,15 @@ def test_a_body_of_another_type_is_refused_as_such() -> None:
     assert refused.value.status == 415
 
 
+def test_a_packed_body_is_refused_unopened() -> None:
+    headers = {"content-type": "application/json", "content-encoding": "gzip"}
+    with pytest.raises(Refusal) as refused:
+        read("POST", "/api/v1/memories", "", {"title": "T"}, headers)
+    assert refused.value.status == 415
+    plain = {"content-type": "application/json", "content-encoding": "identity"}
+    assert read("POST", "/api/v1/gc", "", {}, plain).dry_run is False
+
+
 def test_a_charset_beside_the_type_is_fine() -> None:
     headers = {"content-type": "application/json; charset=utf-8"}
     assert read("POST", "/api/v1/gc", "", {}, headers).dry_run is False

@@ -30,6 +30,11 @@ def test_what_does_not_fit_stays_text_for_the_codec_to_refuse() -> None:
     assert given == {"priority": "many", "colour": "red", "title.x": "y"}
 
 
+def test_null_is_no_value_that_text_can_stand_for() -> None:
+    given = texts("Store", ("priority", "null"), ("metadata", "null"))
+    assert given == {"priority": "null", "metadata": "null"}
+
+
 def test_a_single_field_comes_once() -> None:
     with pytest.raises(Failure) as refused:
         texts("Store", ("title", "a"), ("title", "b"))
