@@ -48,8 +48,9 @@ def _pin_add(data_dir: Path, given: Mapping[str, Any]) -> dict[str, Any]:
             Code.INVALID_ARGUMENT, f"{file}: {error.strerror}", path="certificate",
             next="Name the other machine's node.crt.",
         ) from None  # fmt: skip
-    added = access_edit.add_pin(str(data_dir), pem, given["name"], _role(given))
-    return {"fingerprint": added}
+    place = given.get("place") or ""
+    added = access_edit.add_pin(str(data_dir), pem, given["name"], _role(given), place)
+    return {"fingerprint": added, "place": place, "sees": _sees(place)}
 
 
 def _pin_remove(data_dir: Path, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,7 +61,12 @@ def _pin_list(data_dir: Path, _given: Mapping[str, Any]) -> dict[str, Any]:
     pins = read_access(str(data_dir)).pins
     return {
         "pins": [
-            {"fingerprint": fingerprint, "name": pin.name, "role": pin.role.value}
+            {
+                "fingerprint": fingerprint,
+                "name": pin.name,
+                "role": pin.role.value,
+                "place": pin.place,
+            }
             for fingerprint, pin in sorted(pins.items())
         ]
     }
@@ -75,8 +81,16 @@ def _token_create(data_dir: Path, given: Mapping[str, Any]) -> dict[str, Any]:
         _role(given),
         given.get("agent") or "*",
         expires_us=expires_us,
+        place=given.get("place") or "",
     )
-    return {"name": given["name"], "token": made}
+    place = given.get("place") or ""
+    return {"name": given["name"], "token": made, "place": place, "sees": _sees(place)}
+
+
+def _sees(place: str) -> str:
+    if not place:
+        return "everything: it was given no place"
+    return f"what the scopes of memories let someone see who stands in {place}"
 
 
 def _token_revoke(data_dir: Path, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -92,6 +106,7 @@ def _token_list(data_dir: Path, _given: Mapping[str, Any]) -> dict[str, Any]:
                 "role": token.role.value,
                 "agent": token.agent_pattern,
                 "expires_us": token.expires_us,
+                "place": token.place,
             }
             for token in sorted(tokens.values(), key=lambda token: token.name)
         ]

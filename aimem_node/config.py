@@ -13,6 +13,8 @@ from typing import Any
 
 from aimem_node import places
 from aimem_node.contract.errors import Code, Failure
+from aimem_node.contract.formats import check_place
+from aimem_node.outbound.reachable import Allowed
 
 ENV_PREFIX = "AIMEM_"
 FILE_NAME = "aimem.toml"
@@ -61,6 +63,13 @@ class Settings:
         default="",
         metadata={"help": "What this machine is called in the cluster; its host name when empty."},
     )
+    place: str = field(
+        default="",
+        metadata={
+            "help": "Namespace that callers of this machine stand in, which bounds what they see "
+            "to what the scopes of memories allow there; empty for no bounds."
+        },
+    )
     retain_days: int = field(
         default=0,
         metadata={
@@ -79,6 +88,13 @@ class Settings:
         default=10_000,
         metadata={
             "help": "Ops that this node may lack before readiness says that it is not ready."
+        },
+    )
+    webhook_allow: str = field(
+        default="",
+        metadata={
+            "help": "Networks and hosts, joined by commas, that webhooks may call besides public "
+            "addresses: 10.1.0.0/16,hooks.example.internal; empty for none."
         },
     )
     log_level: str = field(default="info", metadata={"help": "debug, info, warning or error."})
@@ -100,8 +116,17 @@ class Settings:
             raise _bad("snapshot_lag_ops", "it must be from 0 to 1000000000")
         if not 1 <= self.ready_lag_ops <= 1_000_000_000:
             raise _bad("ready_lag_ops", "it must be from 1 to 1000000000")
+        try:
+            self.webhooks_allowed()
+        except Failure as failure:
+            raise _bad("webhook_allow", failure.message) from None
         if len(self.name.encode()) > 64 or not self.name.isprintable():
             raise _bad("name", "it must be at most 64 bytes of printable text")
+        if self.place:
+            try:
+                check_place(self.place)
+            except Failure as failure:
+                raise _bad("place", f"{self.place!r} {failure.message}") from None
         for name in ("http", "grpc", "peer", "advertise"):
             if getattr(self, name):
                 split_address(name, getattr(self, name))
@@ -110,6 +135,11 @@ class Settings:
                 "http",
                 f"{self.http!r} is not a loopback address, and there is no plaintext beyond one",
             )
+
+
+    def webhooks_allowed(self) -> Allowed:
+        """What webhooks may call besides public addresses. Raises INVALID_ARGUMENT."""
+        return Allowed.parse(one.strip() for one in self.webhook_allow.split(",") if one.strip())
 
 
 def split_address(name: str, text: str) -> tuple[str, int]:

@@ -22,13 +22,21 @@ from aimem_node.clocks import Chance, Clock, SystemChance, SystemClock
 from aimem_node.config import Settings, load
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.contract.operations import Operation
-from aimem_node.contract.values import BackupResponse, GcRequest
+from aimem_node.contract.values import BackupResponse, GcRequest, PendingApproveRequest
 from aimem_node.followers import expiry
 from aimem_node.followers.tally import Tally
+from aimem_node.followers.webhooks import Post, Webhooks
 from aimem_node.metrics import Metrics
-from aimem_node.operations import copies, everything  # noqa: F401  registers every handler
+from aimem_node.operations import (  # everything: registers every handler
+    copies,
+    everything,  # noqa: F401
+    telling,
+)
 from aimem_node.operations.call import FileFacts, NodeFacts
+from aimem_node.operations.gate import gate_of
+from aimem_node.operations.pending import ripe
 from aimem_node.operations.touching import flush_one
+from aimem_node.outbound.reachable import Allowed
 from aimem_node.replica import standing
 from aimem_node.replica.cluster import Cluster
 from aimem_node.replica.fence import Fence
@@ -59,6 +67,7 @@ class Core:
     plane: Plane
     cluster: Cluster
     dispatcher: Dispatcher
+    webhooks: Webhooks
     tally: Tally
     access: Access
     metrics: Metrics
@@ -116,6 +125,7 @@ class Core:
         )  # fmt: skip
         plane = Plane(store, identity, clock, votes, begin, retain_days=settings.retain_days)
         replica.plane = plane
+        replica.gate = gate_of(lambda: plane.is_alone)
         replica.copies = copies.strictest(plane)
         plane.outbox.grants = copies.grants()
         cluster = Cluster(
@@ -139,15 +149,23 @@ class Core:
             listening=listening,
             files=lambda: _files(data_dir),
         )
-        core = cls(store, replica, plane, cluster, None, tally, access, metrics, facts, failed, [])  # type: ignore[arg-type]
+        core = cls(
+            store, replica, plane, cluster, None, None, tally, access, metrics, facts,  # type: ignore[arg-type]
+            failed, [],
+        )  # fmt: skip
         plane.on_fence = core._fenced
         plane.start()
         core.dispatcher = Dispatcher(
             replica,
-            Authenticator(access, clock, http_open=settings.http_open),
+            Authenticator(access, clock, http_open=settings.http_open, place=settings.place),
             tally, facts, metrics, clock, chance, announcements, core._office,
             cluster,
         )  # fmt: skip
+        webhooks = Webhooks(
+            replica, telling, _poster(settings.webhooks_allowed()), announcements.beyond, clock,
+            chance, metrics, settings.webhooks_allowed(),
+        )  # fmt: skip
+        core.webhooks = core.dispatcher.desk = webhooks
         ClusterGauges(plane, metrics.registry)
         metrics.gauge("aimem_log_position", "Ops in the log here.", lambda: announcements.pos)
         metrics.gauge("aimem_store_failed", "1 after a disk error.", lambda: bool(store.failed))
@@ -158,6 +176,7 @@ class Core:
             loop.create_task(expiry.run(core._collect)),
             loop.create_task(cluster.promote_learners()),
             loop.create_task(plane.bodies.run()),
+            loop.create_task(webhooks.run()),
         ]
         for task in core.tasks:
             task.add_done_callback(_ended)
@@ -172,8 +191,21 @@ class Core:
         """Archive what has expired, if it is this member's turn: one of them is enough."""
         if not self.plane.core.is_janitor(self.plane.clock.monotonic_us()):
             return 0
+        await self._complete()
         answer = await self.dispatcher.as_node("Gc", GcRequest())
         return int(answer.collected)
+
+    async def _complete(self) -> None:
+        """Do what was approved by votes that met only after both had been cast."""
+        now_us = self.dispatcher.clock.now_us()
+        found = self.store.readers.submit(lambda view: ripe(view, now_us))
+        for pending_id in await asyncio.wrap_future(found):
+            try:
+                request = PendingApproveRequest(id=pending_id)
+                await self.dispatcher.as_node("PendingApprove", request)
+            except Failure as failure:
+                why = failure.message
+                logs.get("main").warning("approved_not_done", pending_id=pending_id, why=why)
 
     def _office(self, declared: Operation, request: Any) -> Any:
         """The operator's operations on files. Runs on a thread of its own."""
@@ -204,6 +236,19 @@ class Core:
         await self.plane.close()
         await asyncio.to_thread(self.store.close)
         self.replica.fence.close()
+
+
+def _poster(allowed: Allowed) -> Post:
+    """How webhooks are sent: to addresses that were judged, and no others."""
+
+    async def post(url: str, headers: Mapping[str, str], body: bytes) -> int:
+        from aimem_node.outbound import posting, urls  # only where something is delivered
+
+        target = urls.check_url(url, allowed)
+        addresses = await urls.resolve(target, allowed=allowed)
+        return (await posting.post(target, addresses, headers, body)).status
+
+    return post
 
 
 def _ended(task: "asyncio.Task[None]") -> None:

@@ -47,6 +47,13 @@ class Metrics:
             registry=self.registry,
         )
 
+        self.webhooks = Counter(
+            "aimem_webhook_deliveries",
+            "Attempts to deliver an event, by what came of them: taken, failed, given_up.",
+            ["result"],
+            registry=self.registry,
+        )
+
     def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
         """Add a gauge whose value is read when the metrics are asked for."""
         Gauge(name, text, registry=self.registry).set_function(read)

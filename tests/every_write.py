@@ -6,6 +6,56 @@ a follower by push and by pull, that each meets the gate.
 
 from typing import Any
 
+from aimem_node.contract.calls import Channel, Credentials
+from aimem_node.contract.operations import Role
+from aimem_node.rpc.access_edit import create_token
+
+RECEIVER = "https://hooks.example.com/"
+
+
+def somebody_else(node: Any, name: str = "someone", role: Role = Role.ADMIN) -> Credentials:
+    """What is known of another caller of this node, who holds a token."""
+    bearer = create_token(str(node.data_dir), name, role)
+    node.clock.move(seconds=1)
+    return Credentials(channel=Channel.LOOPBACK, bearer=bearer, surface="http")
+
+
+def _waiting(node: Any) -> dict[str, Any]:
+    """Something that waits for each way to end it."""
+    rule = {"action": "store", "level": "approve"}
+    node.call("PolicySet", namespace="n/asked", rules=[rule])
+    other = somebody_else(node)
+    asked = [
+        node.call("Store", who, title=name, content="c", namespace="n/asked")
+        for name, who in (("yes", other), ("no", other), ("never mind", None))
+    ]
+    yes, no, cancelled = (one["write"]["awaiting"]["pending_id"] for one in asked)
+    return {
+        "PendingApprove": {"id": yes},
+        "PendingReject": {"id": no},
+        "PendingCancel": {"id": cancelled},
+    }
+
+
+def _subscribed(node: Any) -> str:
+    # One that nothing ever happens for, so that nobody is called.
+    return str(node.call("Subscribe", url=RECEIVER, events="record_purged")["id"])
+
+
+def _graph(node: Any) -> dict[str, Any]:
+    """Two memories with a fact between them, and two entities."""
+    one, two = (node.store(name, namespace="n/graph", tier="long") for name in ("one", "two"))
+    about = {"source_id": one, "target_id": two, "relation": "derived_from"}
+    node.call("Link", **about)
+    names = ("Ada", "Countess")
+    ada, countess = (node.call("EntityRegister", canonical_name=name) for name in names)
+    return {
+        "KgInvalidate": about,
+        "Supersede": {"winner_id": one, "loser_id": two},
+        "EntityRegister": {"canonical_name": "Charles", "aliases": ["Babbage"]},
+        "EntityMerge": {"into_id": ada["entity_id"], "from_id": countess["entity_id"]},
+    }
+
 
 def writes(node: Any) -> dict[str, Any]:
     """For every operation of the contract that writes: a request that must change something."""
@@ -15,6 +65,12 @@ def writes(node: Any) -> dict[str, Any]:
     node.call("Archive", ids=[old])
     node.store("short-lived", ttl_secs=1)
     node.clock.move(seconds=2)
+    # In company it would wait for another operator.
+    node.call("PolicySet", namespace="*", rules=[{"action": "purge", "level": "admin"}])
+    node.call("PolicySet", namespace="n/set", pending_secs=3600)
+    told, untold = (_subscribed(node) for _ in range(2))
+    message = node.call("Notify", target_agent_id="bob", title="t", payload="p")["id"]
+    node.call("NamespaceSetStandard", namespace="n/set", content="c")
     return {
         "Store": {"title": "x", "content": "c"},
         "BulkStore": {"memories": [{"title": "y", "content": "c"}]},
@@ -30,4 +86,17 @@ def writes(node: Any) -> dict[str, Any]:
         "Gc": {},
         "SetNamespaceCopies": {"namespace": "n/m", "w": 1},
         "Import": {"memories": [{"id": "m-1", "title": "t", "content": "c"}]},
+        "PolicySet": {"namespace": "n/set", "quota": {"memories": 9}},
+        "PolicyClear": {"namespace": "n/set"},
+        "Subscribe": {"url": RECEIVER},
+        "Replay": {"id": told, "since": "2020-01-01T00:00:00Z"},
+        "Unsubscribe": {"id": untold},
+        **_graph(node),
+        "AgentRegister": {"agent_id": "ann", "agent_type": "human", "capabilities": ["review"]},
+        "Notify": {"target_agent_id": "ann", "title": "t", "payload": "p"},
+        "InboxMark": {"ids": [message], "agent_id": "bob"},
+        "NamespaceSetStandard": {"namespace": "n/m", "content": "c"},
+        "NamespaceClearStandard": {"namespace": "n/set"},
+        "SyncPush": {"memories": [{"id": "m-2", "title": "t", "content": "c"}]},
+        **_waiting(node),
     }

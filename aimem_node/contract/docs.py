@@ -152,7 +152,7 @@ def _failures_page() -> Iterator[str]:
 
 
 _OUTCOMES = (
-    "A write ends in one of three ways, and `write.outcome` in its answer says which.",
+    "A write ends in one of four ways, and `write.outcome` in its answer says which.",
     "",
     "| outcome | meaning | gRPC | HTTP | MCP | exit |",
     "|---|---|---|--:|---|--:|",
@@ -160,6 +160,9 @@ _OUTCOMES = (
     "| pending | In the log here, and on `write.acks` disks so far; `write.peers` names each other "
     "node and its reason. It spreads by itself. `WaitDurable` waits for it; the same request key "
     "tells how it stands. | OK | 202 | the answer and a line that says so | 9 |",
+    "| awaiting_approval | Nothing was done: a rule asks for an approval first. `write.awaiting` "
+    "names the rule, where it is set, and the id under which it waits. | OK | 202 | an empty "
+    "answer and a line that says so | 9 |",
     "| not written | The failure `NOT_WRITTEN`: nothing was logged anywhere. `details.peers` names "
     "each other node and its reason. | UNAVAILABLE | 503 with Retry-After | isError | 5 |",
     "",

@@ -12,7 +12,7 @@ from aimem_node.contract import codec
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.contract.operations import Operation
 from aimem_node.contract.shapes import SHAPES
-from aimem_node.contract.values import Memory, Outcome, WriteResult
+from aimem_node.contract.values import Awaiting, Memory, Outcome, WriteResult
 from aimem_node.gateways import toon
 
 
@@ -94,8 +94,11 @@ def failure_text(failure: Failure) -> str:
 
 
 def pending_text(response: Any) -> str:
-    """One line about a write that is not yet on enough nodes; empty for every other answer."""
+    """One line about a write that is not yet on enough nodes, or waits for approval; empty for
+    every other answer."""
     write = getattr(response, "write", None)
+    if isinstance(write, WriteResult) and write.outcome is Outcome.AWAITING_APPROVAL:
+        return _awaiting_text(write.awaiting)
     if not isinstance(write, WriteResult) or write.outcome is not Outcome.PENDING:
         return ""
     away = [codec.to_json(one) for one in write.peers if one.state != "holds"]
@@ -103,6 +106,16 @@ def pending_text(response: Any) -> str:
     return (
         f"stored, but only on {write.acks} of {write.needed} nodes so far: {_sentence(why)} "
         "It spreads by itself as soon as they are in reach: there is no need to send it again."
+    )
+
+
+def _awaiting_text(awaiting: Awaiting | None) -> str:
+    if awaiting is None:
+        return "nothing was done yet: it waits for approval."
+    return (
+        f"nothing was done yet: {awaiting.reason}, says the rule {awaiting.rule!r} set at"
+        f" {awaiting.set_at}. It waits under the id {awaiting.pending_id}: tell the user, and do"
+        " not send it again."
     )
 
 

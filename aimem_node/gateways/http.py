@@ -230,9 +230,9 @@ def _peer(scope: Scope) -> Peer:
 
 
 def _status(operation: Operation, response: Any) -> int:
-    """202 while a write is pending, or what the contract says."""
+    """202 while a write is pending or waits for approval, or what the contract says."""
     write = getattr(response, "write", None)
-    if getattr(write, "outcome", None) is Outcome.PENDING:
+    if getattr(write, "outcome", None) in (Outcome.PENDING, Outcome.AWAITING_APPROVAL):
         return 202
     return operation.http_status or 200
 

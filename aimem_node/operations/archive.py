@@ -29,8 +29,11 @@ from aimem_node.operations.shapes import (
     has_ended,
     memory_of,
     place_filter,
+    taken_title,
 )  # fmt: skip
-from aimem_node.store.listing import Order
+from aimem_node.operations.sight_of import sight_of
+from aimem_node.store.listing import Filter, Order
+from aimem_node.store.sight import MESSAGES
 from aimem_sync.change import Change
 
 PURGE_MAX = 2_000
@@ -63,7 +66,8 @@ def archive(call: WriteCall, request: ArchiveRequest) -> ArchiveResponse:
 @operation
 def archive_list(call: ReadCall, request: ArchiveListRequest) -> ArchiveListResponse:
     """The archive, the latest first, one page."""
-    wanted = replace(place_filter(request.namespace), life="archived")
+    place = place_filter(request.namespace)
+    wanted = replace(place, life="archived", sight=sight_of(call))
     after = read_cursor("archive", request.cursor, 2)
     rows, then = call.view.list_memories(wanted, Order.ARCHIVED, after, request.limit)
     memories = tuple(memory_of(call, row) for row in rows)
@@ -84,7 +88,7 @@ def archive_restore(call: WriteCall, request: ArchiveRestoreRequest) -> ArchiveR
             path="$.id",
             next="There is nothing to restore.",
         )
-    other = call.view.live_by_title(row.namespace, row.title, call.now_us)
+    other = taken_title(call, row.namespace, row.title)
     if other is not None:
         raise Failure(
             Code.CONFLICT,
@@ -99,10 +103,11 @@ def archive_restore(call: WriteCall, request: ArchiveRestoreRequest) -> ArchiveR
 
 @operation
 def archive_purge(call: WriteCall, request: ArchivePurgeRequest) -> ArchivePurgeResponse:
-    """Erase for good what was archived or deleted before the given age."""
+    """Erase for good what was archived or deleted before the given age, as far as it is seen."""
     days = request.older_than_days
     before_us = None if days is None else call.now_us - days * DAY_US
-    ids = [row.record_id for row in call.view.removed(before_us, 0, PURGE_MAX)]
+    rows = call.view.removed(before_us, 0, PURGE_MAX, sight_of(call))
+    ids = [row.record_id for row in rows]
     if not request.dry_run:
         for record_id in ids:
             call.tx.purge(record_id)
@@ -112,7 +117,8 @@ def archive_purge(call: WriteCall, request: ArchivePurgeRequest) -> ArchivePurge
 @operation
 def archive_stats(call: ReadCall, _request: ArchiveStatsRequest) -> ArchiveStatsResponse:
     """How much the archive holds, by namespace."""
-    counts = call.view.archived_counts()
+    archived_here = Filter(life="archived", but_below=MESSAGES, sight=sight_of(call))
+    counts = call.view.namespace_counts(archived_here)
     return ArchiveStatsResponse(
         archived_total=sum(n for _, n in counts),
         by_namespace=tuple(NamespaceCount(namespace=name, count=n) for name, n in counts),

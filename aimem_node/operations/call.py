@@ -8,14 +8,19 @@ It never waits for anything.
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from aimem_node.clocks import Chance
 from aimem_node.contract.errors import Code, Failure
+from aimem_node.operations.identity import registered_to_another
 from aimem_node.replica.cluster import Cluster
 from aimem_node.replica.replica import Tx
+from aimem_node.replica.subscribed import Desk
 from aimem_node.replica.touch import Touches
 from aimem_node.store.view import View
+
+if TYPE_CHECKING:
+    from aimem_node.operations.policy import Book
 
 T = TypeVar("T")
 RECORD_IDS = uuid.UUID("6f0c6a52-5a0e-5f7e-9a6d-2f5b8d6a4c11")
@@ -56,17 +61,16 @@ class ReadCall:
 
     author: str
     "The authenticated principal."
-    agent_id: str
-    "Who speaks: the claim, checked against the principal."
     now_us: int
     view: View
     chance: Chance
     touches: Touches
     node: NodeFacts
-    speaker: Callable[[str | None], str]
-    "Who speaks, given the request's claim. Raises PERMISSION_DENIED for a claim not allowed."
-    may_claim: Callable[[str], bool]
-    "Whether this caller may speak for an agent id."
+    says: Callable[[str | None], str]
+    """Who the connection lets speak, given the request's claim. It knows nothing of the register of
+    agents: ask speaker."""
+    agent_pattern: str
+    "The agent ids it was granted, with * and ? as in file names."
     operator: bool
     "Whether the caller has the admin role, for what only some uses of an operation need."
     pending: Callable[[str], bool]
@@ -77,11 +81,51 @@ class ReadCall:
     "The name of the operation that was called."
     place: str
     "The namespace that this caller stands in, which bounds what it sees; empty: no bounds."
+    desk: Desk
+    "Where to ask how deliveries to subscribers go."
+    book: "Book"
+    "What the rules are."
+    found_out: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
+    "What was found out for this call and is asked for more than once."
 
     @property
     def principal(self) -> str:
         """The caller's name in the whole cluster: another node's user:ann is somebody else."""
         return f"{self.author}@{self.node.node_id}"
+
+    @property
+    def agent_id(self) -> str:
+        """Who speaks when the request claims nothing."""
+        if "agent_id" not in self.found_out:
+            self.found_out["agent_id"] = self.speaker(None)
+        return str(self.found_out["agent_id"])
+
+    def speaker(self, claim: str | None) -> str:
+        """Who speaks, given the request's claim.
+
+        Raises PERMISSION_DENIED for one that the connection does not allow, or that another
+        principal has registered. What the surface only hinted at is passed over instead.
+        """
+        agent_id = self.says(claim)
+        holder = registered_to_another(self.view, agent_id, self.principal)
+        if not holder:
+            return agent_id
+        if not claim:
+            return self.author
+        raise Failure(
+            Code.PERMISSION_DENIED,
+            f"{self.author} may not speak as {agent_id!r}: {holder} has registered it",
+            path="$.agent_id",
+            next="Leave agent_id out, or have one who is bound to it, or the operator, bind you: "
+            f"agent-register {agent_id} ... --principals {self.principal}",
+        )
+
+    def may_claim(self, agent_id: str) -> bool:
+        """Whether this caller may speak for an agent id."""
+        try:
+            return self.speaker(agent_id) == agent_id
+        except Failure:
+            return False
 
 
 @dataclass(slots=True)
@@ -89,6 +133,24 @@ class WriteCall(ReadCall):
     """One call that writes. `tx.session` is its view."""
 
     tx: Tx = field(kw_only=True)
+    spoken: str = field(default="", init=False)
+    "Who was last found to be speaking: the claim of the request, once the handler has checked it."
+    claimed: set[str] = field(default_factory=set, init=False)
+    "The agent ids that this caller was found to be allowed to speak for."
+
+    def speaker(self, claim: str | None) -> str:
+        """See ReadCall. The rules want to know who speaks, and so does who approves it later."""
+        self.spoken = ReadCall.speaker(self, claim)
+        return self.spoken
+
+    def may_claim(self, agent_id: str) -> bool:
+        """See ReadCall."""
+        spoken = self.spoken
+        may = ReadCall.may_claim(self, agent_id)
+        self.spoken = spoken
+        if may:
+            self.claimed.add(agent_id)
+        return may
 
     def new_id(self, index: int = 0) -> str:
         """An id for a new record: the same one for the same request key, on any node.
@@ -127,11 +189,10 @@ class StreamCall:
     """One call that is answered by a stream. It runs on the event loop and reads in steps."""
 
     author: str
-    agent_id: str
+    agent_pattern: str
     place: str
-    "As of a ReadCall."
     operator: bool
-    may_claim: Callable[[str], bool]
+    "These four as of a ReadCall."
     now_us: int
     read: Callable[[Callable[[View], Any]], Awaitable[Any]]
     "Run a function over a consistent view, off the loop."
@@ -141,3 +202,8 @@ class StreamCall:
     "Return once the log reaches further than this."
     node: NodeFacts
     cluster: Cluster
+
+    @property
+    def principal(self) -> str:
+        """As of a ReadCall."""
+        return f"{self.author}@{self.node.node_id}"

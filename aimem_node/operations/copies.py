@@ -16,6 +16,7 @@ from aimem_node.contract.values import (
     SetNamespaceCopiesRequest,
     SetNamespaceCopiesResponse,
 )
+from aimem_node.operations.asked import PENDING, asked
 from aimem_node.operations.call import ReadCall, WriteCall
 from aimem_node.operations.kept import all_kept, is_any_kept, kept
 from aimem_node.operations.registry import operation
@@ -136,8 +137,13 @@ def combined(
 
 def _places(view: View, record_id: str) -> Iterator[str | None]:
     """The namespaces that a record belongs to; None where no setting can reach it."""
+    if record_id.startswith(f"{PENDING}:"):  # it holds the text of a write that is not done yet
+        waiting = asked(view, record_id.removeprefix(f"{PENDING}:"))
+        yield from (waiting.request.namespaces or (None,)) if waiting is not None else (None,)
+        return
     link = view.link(record_id)
-    ends = (record_id,) if link is None else (link.source_id, link.target_id)
+    name = record_id.removeprefix("entity:")  # an entity's aliases lie where it lies
+    ends = (name,) if link is None else (link.source_id, link.target_id)
     for end in ends:
         row = view.memory(end)
         yield None if row is None else row.namespace

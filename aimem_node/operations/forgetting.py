@@ -14,7 +14,15 @@ from aimem_node.contract.values import (
 from aimem_node.operations.call import ReadCall, WriteCall
 from aimem_node.operations.cursors import read_cursor, write_cursor
 from aimem_node.operations.registry import operation
-from aimem_node.operations.shapes import MEMORY, archived, found, place_filter, wanted
+from aimem_node.operations.shapes import (
+    MEMORY,
+    archived,
+    found,
+    place_filter,
+    seen_ids,
+    wanted,
+)  # fmt: skip
+from aimem_node.operations.sight_of import sees, sight_of
 from aimem_node.store.listing import PAGE_BYTES_MAX
 from aimem_node.store.rows import PlacedOp
 from aimem_node.store.view import View
@@ -95,10 +103,23 @@ def _page(
 
 
 def found_anyhow(call: ReadCall, prefix: str) -> str:
-    """The id of a memory in any state of life: a deleted one has a history too."""
-    if call.view.state(prefix) is not None:
-        return prefix
-    return found(call, prefix, life="any").record_id
+    """The id of a record whose history the caller may see. A deleted memory has one too, and one
+    that was erased, which says no more than that. A link's is for whom both ends are; what is
+    neither is for the operator."""
+    state = call.view.state(prefix)
+    if state is None:
+        return found(call, prefix, life="any").record_id
+    row = call.view.memory(prefix)
+    if row is not None:
+        seen = sees(call, row)
+    else:
+        link, sight = call.view.link(prefix), sight_of(call)
+        ends = set() if link is None else {link.source_id, link.target_id}
+        seen = sight is None or (state.purged and not sight.narrows)
+        seen = seen or (bool(ends) and ends <= seen_ids(call, ends))
+    if not seen:
+        raise Failure(Code.NOT_FOUND, f"no memory {prefix!r}", path="$.id")
+    return prefix
 
 
 def _version(op: Op, state: RecordState | None) -> MemoryVersion:

@@ -10,6 +10,13 @@ from aimem_node.store.view import View
 from aimem_sync.display import Display, display
 
 PAGE = 100
+KINDS = frozenset(
+    {
+        "agent", "copies", "dead", "entity", "link", "memory", "pending", "policy", "standard",
+        "step", "subscription",
+    }
+)  # fmt: skip
+"""What such ids may begin with before the colon. No memory of any caller's is called so."""
 
 
 def kept(view: View, kind: str, name: str) -> Display | None:

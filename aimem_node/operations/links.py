@@ -1,4 +1,8 @@
-"""State how memories belong together. A link is a record of its own, with its own history."""
+"""State how memories belong together. A link is a fact: a record of its own, with its own history.
+
+It is never stated anew, only ended. Whoever links the same two memories again after that makes a
+new fact with another id, and both stand in the history.
+"""
 
 from typing import Any
 
@@ -14,12 +18,13 @@ from aimem_node.contract.values import (
 from aimem_node.operations.call import ReadCall, WriteCall
 from aimem_node.operations.registry import operation
 from aimem_node.operations.shapes import LINK, LIVE, deleted, found, links_shown
+from aimem_node.store.rows import LinkRow
 from aimem_sync.change import Change
 
 
 @operation
 def link(call: WriteCall, request: LinkRequest) -> LinkResponse:
-    """Add a link, unless the same one is there and still holds."""
+    """Add a link, unless the same fact holds from where this one would begin."""
     speaker = call.speaker(request.agent_id)
     source = found(call, request.source_id, "$.source_id").record_id
     target = found(call, request.target_id, "$.target_id").record_id
@@ -30,10 +35,8 @@ def link(call: WriteCall, request: LinkRequest) -> LinkResponse:
             path="$.target_id",
             next="Name another memory.",
         )
-    valid_from = request.valid_from
-    if request.valid_until is not None and request.valid_until <= (
-        call.now_us if valid_from is None else valid_from
-    ):
+    begins_us = call.now_us if request.valid_from is None else request.valid_from
+    if request.valid_until is not None and request.valid_until <= begins_us:
         raise Failure(
             Code.INVALID_ARGUMENT,
             "valid_until is not after valid_from",
@@ -41,17 +44,28 @@ def link(call: WriteCall, request: LinkRequest) -> LinkResponse:
             next="Give a later time, or leave it out.",
         )
     relation = request.relation.value
-    for old in call.view.links_between(source, target, relation):
-        if old.valid_until_us is None or old.valid_until_us > call.now_us:
-            return LinkResponse(
-                linked=False, id=old.record_id, source_id=source, target_id=target,
-                relation=request.relation,
-            )  # fmt: skip
-    link_id = call.new_id()
-    state_link(call, link_id, source, target, relation, speaker, valid_from, request.valid_until)
+    old = holding(call, source, target, relation, request.valid_from)
+    link_id = old[0].record_id if old else call.new_id()
+    if not old:
+        state_link(
+            call, link_id, source, target, relation, speaker, request.valid_from,
+            request.valid_until,
+        )  # fmt: skip
     return LinkResponse(
-        linked=True, id=link_id, source_id=source, target_id=target, relation=request.relation
+        linked=not old, id=link_id, source_id=source, target_id=target, relation=request.relation
     )
+
+
+def holding(
+    call: ReadCall, source: str, target: str, relation: str, at_us: int | None = None
+) -> list[LinkRow]:
+    """The facts of this relation between two memories that hold at a moment; now if none is given.
+
+    Two nodes may have stated the same at the same time.
+    """
+    moment = call.now_us if at_us is None else at_us
+    links = call.view.links_between(source, target, relation)
+    return [one for one in links if one.holds(moment, now=at_us is None)]
 
 
 def state_link(
@@ -79,9 +93,15 @@ def state_link(
     call.tx.change(Change(link_id, LINK, set=registers))
 
 
+def end_link(call: WriteCall, link: LinkRow, at_us: int) -> None:
+    """Say that a fact holds no longer from a moment on. It stays in the history."""
+    call.tx.change(Change(link.record_id, LINK, set={"valid_until": at_us}))
+
+
 @operation
 def unlink(call: WriteCall, request: UnlinkRequest) -> UnlinkResponse:
-    """Remove the links from one memory to another: of one relation, or all."""
+    """Take back the links from one memory to another: of one relation, or all. What has ended goes
+    too; only as of an earlier moment can it still be seen."""
     call.speaker(request.agent_id)
     source = found(call, request.source_id, "$.source_id", life="any").record_id
     target = found(call, request.target_id, "$.target_id", life="any").record_id
@@ -95,6 +115,10 @@ def unlink(call: WriteCall, request: UnlinkRequest) -> UnlinkResponse:
 @operation
 def get_links(call: ReadCall, request: GetLinksRequest) -> GetLinksResponse:
     """The links that touch a memory, in both directions."""
-    row = found(call, request.id, life="any")
-    links = links_shown(call, row.record_id)
-    return GetLinksResponse(links=links, count=len(links))
+    record_id = found(call, request.id, life="any").record_id
+    links = links_shown(call, record_id, request.limit)
+    return GetLinksResponse(
+        links=links,
+        count=len(links),
+        truncated=call.view.has_more_links(record_id, request.limit),
+    )

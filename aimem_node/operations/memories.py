@@ -39,8 +39,10 @@ from aimem_node.operations.shapes import (
     links_shown,
     memory_of,
     place_filter,
+    taken_title,
     wanted,
 )  # fmt: skip
+from aimem_node.operations.sight_of import refuse_reserved
 from aimem_node.store.listing import Order
 from aimem_node.store.rows import MemoryRow
 from aimem_sync.change import Change
@@ -54,7 +56,7 @@ CONFIDENCE_NEW = 1.0
 @operation
 def store(call: WriteCall, request: StoreRequest) -> StoreResponse:
     """Store a new memory, or update the live one with its title in its namespace."""
-    return _store(call, request, 0)
+    return store_memory(call, request)
 
 
 @afterwards("Store")
@@ -73,7 +75,7 @@ def bulk_store(call: WriteCall, request: BulkStoreRequest) -> BulkStoreResponse:
     for index, one in enumerate(request.memories):
         try:
             _refuse_own_key(one)
-            answers.append(_store(call, one, index))
+            answers.append(store_memory(call, one, index))
         except Failure as failure:
             raise failure.under(f"$.memories[{index}]") from None
     updated = sum(answer.duplicate for answer in answers)
@@ -92,11 +94,13 @@ def _refuse_own_key(one: StoreRequest) -> None:
         )
 
 
-def _store(call: WriteCall, request: StoreRequest, index: int) -> StoreResponse:
+def store_memory(call: WriteCall, request: StoreRequest, index: int = 0) -> StoreResponse:
+    """Store one of the memories of a request, of which each has an index."""
     agent_id = call.speaker(request.agent_id)
+    refuse_reserved(request.namespace)
     old = None
     if request.on_conflict != OnConflict.NEW:
-        old = call.view.live_by_title(request.namespace, request.title, call.now_us)
+        old = taken_title(call, request.namespace, request.title)
     if old is not None and request.on_conflict == OnConflict.ERROR:
         raise Failure(
             Code.CONFLICT,
@@ -171,6 +175,10 @@ def _store_again(call: WriteCall, request: StoreRequest, old: MemoryRow) -> Stor
 @operation
 def get(call: ReadCall, request: GetRequest) -> GetResponse:
     """Read one memory, live or archived, with the links that touch it."""
+    if request.as_of is not None:
+        from aimem_node.operations.past import get_as_of
+
+        return get_as_of(call, request, request.as_of)
     row = found(call, request.id, life="any")
     return GetResponse(memory=memory_of(call, row), links=links_shown(call, row.record_id))
 
@@ -180,6 +188,9 @@ def update(call: WriteCall, request: UpdateRequest) -> UpdateResponse:
     """Change the given fields and no others. An answer without change appends nothing."""
     call.speaker(request.agent_id)
     row = found(call, request.id)
+    refuse_reserved(row.namespace, "$.id")
+    if request.namespace is not None:
+        refuse_reserved(request.namespace)
     registers = _updated_registers(call, request, row)
     add, remove = _tag_changes(request, row)
     if registers or add or remove:
@@ -268,7 +279,7 @@ def list_(call: ReadCall, request: ListRequest) -> ListResponse:
     chosen = wanted(
         call, place_filter(request.namespace), tier=request.tier, tags=request.tags,
         agent_id=request.agent_id, session=request.session, min_priority=request.min_priority,
-        since=request.since, until=request.until,
+        since=request.since, until=request.until, as_agent=request.as_agent,
     )  # fmt: skip
     after = read_cursor("list", request.cursor, 3)
     rows, then = call.view.list_memories(chosen, Order.IMPORTANCE, after, request.limit)
@@ -283,6 +294,7 @@ def promote(call: WriteCall, request: PromoteRequest) -> PromoteResponse:
     """Keep a memory for ever, or copy it into an ancestor and say where the copy comes from."""
     call.speaker(request.agent_id)
     row = found(call, request.id)
+    refuse_reserved(row.namespace, "$.id")
     if request.to_namespace is not None:
         return _promote_up(call, row, request.to_namespace)
     if row.tier != Tier.LONG.value or row.expires_us is not None:
@@ -346,7 +358,7 @@ def _facts_of(row: MemoryRow, session: str | None, happened_us: int | None) -> d
 def _refuse_taken(
     call: ReadCall, record_id: str, namespace: str, title: str, path: str = "$.title"
 ) -> None:
-    other = call.view.live_by_title(namespace, title, call.now_us)
+    other = taken_title(call, namespace, title)
     if other is not None and other.record_id != record_id:
         raise Failure(
             Code.CONFLICT,

@@ -10,16 +10,24 @@ from aimem_node.contract.values import (
 )  # fmt: skip
 from aimem_node.operations.call import ReadCall
 from aimem_node.operations.registry import operation
+from aimem_node.operations.shapes import place_filter, wanted
+from aimem_node.operations.standards import standard_of
+from aimem_node.store.listing import Filter
 
 NAMESPACES_MAX = 10_000
 
 
 @operation
-def namespaces(call: ReadCall, _request: NamespacesRequest) -> NamespacesResponse:
-    """The namespaces with live memories, by name."""
-    counts = call.view.namespace_counts(call.now_us, limit=NAMESPACES_MAX)
+def namespaces(call: ReadCall, request: NamespacesRequest) -> NamespacesResponse:
+    """The namespaces with live memories, by name; and what is set for one of them."""
+    counts = call.view.namespace_counts(wanted(call, place_filter(None)), NAMESPACES_MAX)
     return NamespacesResponse(
-        namespaces=tuple(NamespaceCount(namespace=name, count=n) for name, n in counts)
+        namespaces=tuple(NamespaceCount(namespace=name, count=n) for name, n in counts),
+        standard=(
+            standard_of(call, request.namespace, inherit=bool(request.inherit))
+            if request.namespace
+            else None
+        ),
     )
 
 
@@ -27,7 +35,8 @@ def namespaces(call: ReadCall, _request: NamespacesRequest) -> NamespacesRespons
 def get_taxonomy(call: ReadCall, request: GetTaxonomyRequest) -> GetTaxonomyResponse:
     """The tree of namespaces. What lies deeper than asked still counts in its ancestors."""
     prefix = (request.namespace_prefix or "").strip().rstrip("/")
-    counts = call.view.namespace_counts(call.now_us, prefix, request.limit + 1)
+    place = Filter(below=prefix) if prefix else place_filter(None)
+    counts = call.view.namespace_counts(wanted(call, place), request.limit + 1)
     walked = counts[: request.limit]
     exact, subtree, names = _roll_up(walked, prefix, request.depth)
     return GetTaxonomyResponse(

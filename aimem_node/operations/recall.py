@@ -21,8 +21,10 @@ from aimem_node.contract.values import (
 )  # fmt: skip
 from aimem_node.operations.call import ReadCall
 from aimem_node.operations.lives import HALF_LIFE_US
+from aimem_node.operations.messages import unread_of
 from aimem_node.operations.registry import operation
 from aimem_node.operations.shapes import memory_of, place_filter, tokens, wanted
+from aimem_node.operations.standards import standards_for
 from aimem_node.store.listing import PAGE_BYTES_MAX, Filter, Order
 from aimem_node.store.rows import MemoryRow, size_bytes
 
@@ -53,14 +55,18 @@ def recall(call: ReadCall, request: RecallRequest) -> RecallResponse:
     chosen = wanted(
         call, place, tier=request.tier, tags=request.tags, agent_id=request.agent_id,
         session=request.session, since=request.since, until=request.until,
+        as_agent=request.as_agent,
     )  # fmt: skip
-    result = call.view.search(request.context, "any", chosen, max(POOL_MIN, 2 * request.limit))
+    standards = standards_for(call, request.namespace, request.as_agent)
+    given_anyway = {one.standard_id for one in standards}
+    pool = max(POOL_MIN, 2 * request.limit) + len(given_anyway)
+    result = call.view.search(request.context, "any", chosen, pool)
     rows = {row.record_id: row for row in call.view.memories([h.record_id for h in result.hits])}
     best = max((hit.score for hit in result.hits), default=1.0) or 1.0
     ranked = [
         _rank(rows[hit.record_id], hit.score / best, call.now_us, leaf)
         for hit in result.hits
-        if hit.record_id in rows
+        if hit.record_id in rows and hit.record_id not in given_anyway
     ]
     ranked.sort(key=lambda one: (-one.score, -one.row.lamport, one.row.record_id))
     kept, used = within_budget([one.row for one in ranked[: request.limit]], request.budget_tokens)
@@ -78,6 +84,7 @@ def recall(call: ReadCall, request: RecallRequest) -> RecallResponse:
         candidates=result.candidates,
         unavailable=("semantic: no embedder is configured",),
         reasons=reasons if request.explain else (),
+        standards=standards,
     )
 
 
@@ -135,7 +142,7 @@ def search(call: ReadCall, request: SearchRequest) -> SearchResponse:
     chosen = wanted(
         call, place_filter(request.namespace), tier=request.tier, tags=request.tags,
         agent_id=request.agent_id, session=request.session, min_priority=request.min_priority,
-        since=request.since, until=request.until,
+        since=request.since, until=request.until, as_agent=request.as_agent,
     )  # fmt: skip
     hits = call.view.search(request.query, "all", chosen, request.limit).hits
     scores = {hit.record_id: hit.score for hit in hits}
@@ -156,10 +163,15 @@ def search(call: ReadCall, request: SearchRequest) -> SearchResponse:
 
 @operation
 def session_start(call: ReadCall, request: SessionStartRequest) -> SessionStartResponse:
-    """The most important memories, the recent first, here and in the ancestors."""
+    """The most important memories, the recent first, here and in the ancestors; before them what
+    everyone should know who works here, and how many messages wait."""
     place, _ = with_ancestors(request.namespace)
-    chosen = wanted(call, place, agent_id=request.agent_id)
-    rows, _then = call.view.list_memories(chosen, Order.IMPORTANCE, None, request.limit)
+    chosen = wanted(call, place, agent_id=request.agent_id, as_agent=request.as_agent)
+    standards = standards_for(call, request.namespace, request.as_agent)
+    given_anyway = {one.standard_id for one in standards}
+    more = request.limit + len(given_anyway)
+    listed, _then = call.view.list_memories(chosen, Order.IMPORTANCE, None, more)
+    rows = [row for row in listed if row.record_id not in given_anyway][: request.limit]
     kept, used = within_budget(rows, request.budget_tokens)
     memories: tuple[Memory, ...] = tuple(
         memory_of(call, row) for row in rows if row.record_id in kept
@@ -170,4 +182,6 @@ def session_start(call: ReadCall, request: SessionStartRequest) -> SessionStartR
         mode="session_start",
         tokens_used=used,
         session_id=call.chance.record_id(),
+        standards=standards,
+        unread=unread_of(call, request.agent_id),
     )

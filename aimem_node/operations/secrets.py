@@ -30,6 +30,8 @@ URL_HINT: Final = "a password in an address"
 RANDOM_HINT: Final = "a random string, as keys are"
 KEY_HINT: Final = ", in the name of a member"
 
+_NEEDLES: Final = tuple((needle, at) for at, rule in enumerate(RULES) for needle in rule.needles)
+"""Every needle with the place of its rule: one pass over them is all that most texts cost."""
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -78,9 +80,8 @@ def redacted_json(value: Json) -> Json:
 
 def _by_rule(text: str) -> Iterator[Finding]:
     lower = text.lower()
-    for rule in RULES:
-        if not any(needle in lower for needle in rule.needles):
-            continue
+    for at in sorted({at for needle, at in _NEEDLES if needle in lower}):
+        rule = RULES[at]
         group = "secret" if "secret" in rule.pattern.groupindex else 0
         for match in rule.pattern.finditer(text):
             if rule.check(match[group]):

@@ -1,6 +1,6 @@
 """From what the store keeps to what a caller is shown, and back to what an op says."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,13 +9,18 @@ from aimem_node.contract.validate import namespace_filter
 from aimem_node.contract.values import Life, Memory, MemoryLink, Relation, Scope, Tier
 from aimem_node.operations.call import ReadCall
 from aimem_node.operations.lives import touched
+from aimem_node.operations.sight_of import narrowed, sees, sight_of
 from aimem_node.store.listing import Filter
 from aimem_node.store.rows import LinkRow, MemoryRow
+from aimem_node.store.sight import MESSAGES
 from aimem_sync.change import Change
 
 MEMORY = "memory"
 LINK = "link"
 LIVE: Mapping[str, Any] = {"is": "live"}
+LINKS_SHOWN_MAX = 200
+"""Links each way that are shown with a memory: the last ones. get_links and the graph show more."""
+_RELATIONS = frozenset(relation.value for relation in Relation)
 
 
 def memory_of(call: ReadCall, row: MemoryRow, score: float | None = None) -> Memory:
@@ -65,12 +70,18 @@ def link_of(row: LinkRow) -> MemoryLink:
         id=row.record_id,
         source_id=row.source_id,
         target_id=row.target_id,
-        relation=Relation(row.relation),
+        relation=relation_of(row.relation),
         created_at=row.created_us,
         valid_from=row.valid_from_us,
         valid_until=row.valid_until_us,
         observed_by=row.observed_by,
+        observed_at=row.observed_us,
     )
+
+
+def relation_of(word: str) -> Relation:
+    """The relation that a link names; one of a later version is at least some relation."""
+    return Relation(word) if word in _RELATIONS else Relation.RELATED_TO
 
 
 def body(title: str, content: str, metadata: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,8 +124,9 @@ def edit(record_id: str, now_us: int, tags: Sequence[str] = (), **registers: Any
 
 
 def found(call: ReadCall, prefix: str, path: str = "$.id", life: str = "live") -> MemoryRow:
-    """The memory that an id or a unique prefix names. Raises NOT_FOUND or AMBIGUOUS."""
-    record_id = call.view.resolve_id(prefix, path=path)
+    """The memory that an id or a unique prefix names, if the caller sees it: what is out of sight
+    might as well not exist. Raises NOT_FOUND or AMBIGUOUS."""
+    record_id = call.view.resolve_id(prefix, path=path, sight=sight_of(call))
     row = call.view.memory(record_id)
     if row is None or row.life == "deleted":
         raise Failure(Code.NOT_FOUND, f"no memory {prefix!r}", path=path)
@@ -134,10 +146,13 @@ def has_ended(call: ReadCall, row: MemoryRow) -> bool:
 
 
 def place_filter(text: str | None, path: str = "$.namespace") -> Filter:
-    """A namespace filter as callers write it: a/b, a/b/*, or nothing for everything."""
-    if not text:
-        return Filter()
-    named = namespace_filter(text, path)
+    """A namespace filter as callers write it: a/b, a/b/*, or nothing for everything.
+
+    Everything is without messages: those are looked for where they are, or in the inbox.
+    """
+    named = None if not text else namespace_filter(text, path)
+    if named is None or not named.name:
+        return Filter(but_below=MESSAGES)
     if named.subtree:
         return Filter(below=named.name)
     return Filter(namespaces=(named.name,))
@@ -154,10 +169,13 @@ def wanted(
     min_priority: int | None = None,
     since: int | None = None,
     until: int | None = None,
+    as_agent: str | None = None,
 ) -> Filter:
-    """The live memories that a request asks for: one translation for every kind of search."""
+    """The live memories that a request asks for and its caller sees: one translation for every
+    kind of search."""
     return replace(
         place,
+        sight=narrowed(call, as_agent),
         tier="" if tier is None else tier.value,
         tags=tuple(tags),
         agent_id=agent_id or "",
@@ -169,12 +187,27 @@ def wanted(
     )
 
 
-def links_shown(call: ReadCall, record_id: str) -> tuple[MemoryLink, ...]:
-    """The links that touch a memory and whose other end has not been deleted."""
-    rows = call.view.links_of(record_id)
-    ends = {end for row in rows for end in (row.source_id, row.target_id)}
-    standing = {row.record_id for row in call.view.memories(sorted(ends)) if row.life != "deleted"}
-    return tuple(link_of(row) for row in rows if {row.source_id, row.target_id} <= standing)
+def taken_title(call: ReadCall, namespace: str, title: str) -> MemoryRow | None:
+    """The live memory with this title there, if the caller sees it."""
+    return call.view.live_by_title(namespace, title, call.now_us, sight_of(call))
+
+
+def links_shown(
+    call: ReadCall, record_id: str, limit: int = LINKS_SHOWN_MAX, as_of_us: int | None = None
+) -> tuple[MemoryLink, ...]:
+    """The links that touch a memory and whose other end is seen and has not been deleted.
+
+    At most `limit` each way; with `as_of_us` as they were known then.
+    """
+    rows = call.view.links_of(record_id, limit, as_of_us)
+    seen = seen_ids(call, {end for row in rows for end in (row.source_id, row.target_id)})
+    return tuple(link_of(row) for row in rows if {row.source_id, row.target_id} <= seen)
+
+
+def seen_ids(call: ReadCall, record_ids: Collection[str]) -> set[str]:
+    """Of these ids, those of memories that the caller sees and that have not been deleted."""
+    rows = call.view.memories(sorted(record_ids))
+    return {row.record_id for row in rows if row.life != "deleted" and sees(call, row)}
 
 
 def tokens(row: MemoryRow) -> int:

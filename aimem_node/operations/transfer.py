@@ -25,6 +25,7 @@ from aimem_node.contract.values import (
     Scope,
 )  # fmt: skip
 from aimem_node.operations.call import ReadCall, StreamCall, WriteCall
+from aimem_node.operations.kept import KINDS
 from aimem_node.operations.registry import operation, streams
 from aimem_node.operations.shapes import (
     LINK,
@@ -37,6 +38,7 @@ from aimem_node.operations.shapes import (
     memory_of,
     place_filter,
 )  # fmt: skip
+from aimem_node.operations.sight_of import refuse_reserved, sees, sight_in
 from aimem_node.store.listing import Order
 from aimem_node.store.rows import LinkRow, MemoryRow
 from aimem_node.store.view import View
@@ -74,7 +76,8 @@ class _Sum:
 
 @streams
 async def export(call: StreamCall, request: ExportRequest) -> AsyncIterator[ExportRecord]:
-    """Header, memories and links by time of storing, trailer with counts and hash."""
+    """Header, memories that the caller sees and links between them by time of storing, trailer
+    with counts and hash. Messages are left out: they were sent, and cannot be stored again."""
     total = _Sum()
     wanted = place_filter(request.namespace)
     yield ExportRecord(
@@ -87,7 +90,8 @@ async def export(call: StreamCall, request: ExportRequest) -> AsyncIterator[Expo
     while True:
 
         def page(view: View, after: Any = after) -> Any:
-            return view.list_memories(chosen, Order.CREATED, after, EXPORT_PAGE)
+            seen = replace(chosen, sight=sight_in(view, call))
+            return view.list_memories(seen, Order.CREATED, after, EXPORT_PAGE)
 
         rows, after = await call.read(page)
         for row in rows:
@@ -104,7 +108,7 @@ async def export(call: StreamCall, request: ExportRequest) -> AsyncIterator[Expo
 
         links, after = await call.read(links_page)
         for link in links:
-            yield total.add(ExportRecord(link=link_of(link)))
+            yield total.add(ExportRecord(link=replace(link_of(link), observed_at=None)))
         if after is None:
             break
     yield ExportRecord(
@@ -132,18 +136,15 @@ def import_(call: WriteCall, request: ImportRequest) -> ImportResponse:
     done = {"imported": 0, "unchanged": 0, "updated": 0, "restamped": 0}
     for index, memory in enumerate(request.memories):
         try:
-            _refuse_unfit(memory)
-            _refuse_other_record(call, memory.id, MEMORY)
-            old = call.view.memory(memory.id)
-            kept, restamped = _claimed(call, memory, old, importer, request.trust_source)
-            done[_import_memory(call, kept, old)] += 1
-            done["restamped"] += restamped
+            outcome, restamped = take_memory(call, memory, importer, trust=request.trust_source)
         except Failure as failure:
             raise failure.under(f"$.memories[{index}]") from None
+        done[outcome] += 1
+        done["restamped"] += restamped
     links = 0
     for index, link in enumerate(request.links):
         try:
-            links += _import_link(call, link, importer, index)
+            links += take_link(call, link, importer, index)
         except Failure as failure:
             raise failure.under(f"$.links[{index}]") from None
     return ImportResponse(
@@ -155,7 +156,30 @@ def import_(call: WriteCall, request: ImportRequest) -> ImportResponse:
     )
 
 
+def take_memory(
+    call: WriteCall, memory: Memory, importer: str, *, trust: bool = False, keep: bool = True
+) -> tuple[str, bool]:
+    """Take one record in: imported, updated or unchanged, and whether its agent id was replaced.
+
+    Without `keep` only say what would become of it.
+    """
+    _refuse_unfit(memory)
+    _refuse_other_record(call, memory.id, MEMORY)
+    old = call.view.memory(memory.id)
+    if old is not None and not sees(call, old):
+        raise Failure(
+            Code.CONFLICT,
+            f"record {memory.id!r} is not yours to see",
+            path="$.id",
+            next="Give it another id.",
+        )
+    kept, restamped = _claimed(call, memory, old, importer, trust)
+    return _import_memory(call, kept, old, keep=keep), restamped
+
+
 def _refuse_unfit(memory: Memory) -> None:
+    refuse_reserved(memory.namespace)
+    _refuse_own_name(memory.id)
     if not memory.id or not memory.title.strip() or not memory.content.strip():
         raise Failure(
             Code.INVALID_ARGUMENT,
@@ -176,6 +200,18 @@ def _refuse_unfit(memory: Memory) -> None:
             "a deleted memory cannot be imported",
             path="$.life",
             next="Leave it out, or make it live or archived.",
+        )
+
+
+def _refuse_own_name(record_id: str) -> None:
+    """What begins like the ids of records of other kinds would stand in their way."""
+    kind, colon, _ = record_id.partition(":")
+    if colon and kind in KINDS:
+        raise Failure(
+            Code.PERMISSION_DENIED,
+            f"{record_id!r} is a name of the node's own",
+            path="$.id",
+            next="Give it another id.",
         )
 
 
@@ -220,11 +256,12 @@ def _claimed(
     return validate.check(replace(memory, agent_id=stamped, metadata=metadata)), bool(original)
 
 
-def _import_memory(call: WriteCall, memory: Memory, old: MemoryRow | None) -> str:
+def _import_memory(call: WriteCall, memory: Memory, old: MemoryRow | None, *, keep: bool) -> str:
     registers = _registers(call, memory, old)
     if old is None:
-        call.tx.change(Change(memory.id, MEMORY, set=registers, tag=memory.tags,
-                              count={"access": memory.access_count}))  # fmt: skip
+        if keep:
+            call.tx.change(Change(memory.id, MEMORY, set=registers, tag=memory.tags,
+                                  count={"access": memory.access_count}))  # fmt: skip
         return "imported"
     shown = call.view.display(memory.id)
     assert shown is not None
@@ -240,8 +277,9 @@ def _import_memory(call: WriteCall, memory: Memory, old: MemoryRow | None) -> st
         return "unchanged"
     if memory.updated_at is None:
         differing["updated_at"] = call.now_us
-    call.tx.change(Change(memory.id, MEMORY, set=differing, tag=tag, untag=untag,
-                          count={"access": more} if more else {}))  # fmt: skip
+    if keep:
+        call.tx.change(Change(memory.id, MEMORY, set=differing, tag=tag, untag=untag,
+                              count={"access": more} if more else {}))  # fmt: skip
     return "updated"
 
 
@@ -257,7 +295,7 @@ def _registers(call: ReadCall, memory: Memory, old: MemoryRow | None) -> dict[st
     registers: dict[str, Any] = {
         "body": body(memory.title, memory.content, memory.metadata),
         "facts": facts(
-            call.author,
+            call.author if old is None else old.author,
             memory.agent_id,
             memory.source or "import",
             created_us,
@@ -283,8 +321,19 @@ def _given(*times_us: int | None) -> int:
     return next(time_us for time_us in times_us if time_us is not None)
 
 
-def _import_link(call: WriteCall, link: MemoryLink, importer: str, index: int) -> int:
+def take_link(
+    call: WriteCall,
+    link: MemoryLink,
+    importer: str,
+    index: int,
+    *,
+    coming: frozenset[str] = frozenset(),
+    keep: bool = True,
+) -> int:
+    """Take one link in: 1 if that is or changes anything. `coming`: ids of memories that count as
+    if they were here."""
     if link.id:
+        _refuse_own_name(link.id)
         _refuse_other_record(call, link.id, LINK)
     if link.source_id == link.target_id:
         raise Failure(
@@ -294,7 +343,8 @@ def _import_link(call: WriteCall, link: MemoryLink, importer: str, index: int) -
             next="Leave the link out.",
         )
     for path, record_id in (("$.source_id", link.source_id), ("$.target_id", link.target_id)):
-        if call.view.memory(record_id) is None:
+        row = call.view.memory(record_id)
+        if record_id not in coming and (row is None or not sees(call, row)):
             raise Failure(
                 Code.NOT_FOUND, f"no memory {record_id!r}", path=path,
                 next="Import the memories first.",
@@ -322,7 +372,9 @@ def _import_link(call: WriteCall, link: MemoryLink, importer: str, index: int) -
         "valid_until": link.valid_until,
         "life": LIVE,
     }
-    call.tx.change(Change(record_id if known is None else known.record_id, LINK, set=registers))
+    if keep:
+        link_id = record_id if known is None else known.record_id
+        call.tx.change(Change(link_id, LINK, set=registers))
     return 1
 
 

@@ -23,10 +23,11 @@ from aimem_node.contract.values import (
     TierCount,
 )  # fmt: skip
 from aimem_node.operations.call import ReadCall, StreamCall, WriteCall
-from aimem_node.operations.events import event_of
+from aimem_node.operations.events import event_names, event_of
 from aimem_node.operations.lives import HOUR_US
 from aimem_node.operations.registry import operation, streams
-from aimem_node.operations.shapes import MEMORY, archived, place_filter
+from aimem_node.operations.shapes import MEMORY, archived, place_filter, wanted
+from aimem_node.operations.sight_of import sight_in, sight_of
 from aimem_node.store.view import View
 from aimem_sync.change import Change
 
@@ -40,22 +41,23 @@ TOKEN_DIGITS_MAX = 18
 NAMESPACES_SHOWN_MAX = 1_000
 FEATURES = (
     "keyword_search", "temporal_links", "history", "conflict_detection", "request_keys",
-    "archive", "export_import", "events",
+    "archive", "export_import", "events", "visibility", "standards", "agents", "messages",
 )  # fmt: skip
 
 
 @operation
 def stats(call: ReadCall, _request: StatsRequest) -> StatsResponse:
-    """Count what is live, archived, linked, logged and in conflict."""
-    counts = call.view.counts(call.now_us)
-    places = call.view.namespace_counts(call.now_us, limit=NAMESPACES_SHOWN_MAX)
+    """Count what is live, archived, linked and in conflict, as far as it is seen, and the log."""
+    counts = call.view.counts(call.now_us, sight_of(call))
+    everywhere = wanted(call, place_filter(None))
+    places = call.view.namespace_counts(everywhere, NAMESPACES_SHOWN_MAX)
     return StatsResponse(
         total=counts.live,
         by_tier=tuple(
             TierCount(tier=tier, count=counts.by_tier.get(tier.value, 0)) for tier in Tier
         ),
         by_namespace=tuple(NamespaceCount(namespace=name, count=n) for name, n in places),
-        expiring_soon=call.view.expiring(call.now_us, call.now_us + HOUR_US),
+        expiring_soon=call.view.expiring(call.now_us, call.now_us + HOUR_US, everywhere),
         links_count=counts.links,
         db_size_bytes=call.node.files().db_bytes,
         archived=counts.archived,
@@ -66,10 +68,11 @@ def stats(call: ReadCall, _request: StatsRequest) -> StatsResponse:
 
 @operation
 def gc(call: WriteCall, request: GcRequest) -> GcResponse:
-    """Archive what has expired. A recall that another node has counted meanwhile undoes it."""
+    """Archive what has expired, as far as it is seen; the node itself sees everything. A recall
+    that another node has counted meanwhile undoes it."""
     rows = [
         row
-        for row in call.view.expired(call.now_us, GC_MAX)
+        for row in call.view.expired(call.now_us, GC_MAX, sight_of(call))
         if call.touches.of(row.record_id) is None
     ]
     if not request.dry_run:
@@ -140,22 +143,24 @@ def node_status(call: ReadCall, _request: NodeStatusRequest) -> NodeStatusRespon
 
 @streams
 async def events(call: StreamCall, request: EventsRequest) -> AsyncIterator[Event]:
-    """Follow the log from a token on. A token is a place in this node's order of arrival."""
-    wanted = place_filter(request.namespace)
+    """Follow the log from a token on, as far as the caller sees what it speaks of. A token is a
+    place in this node's order of arrival, which a restart does not change."""
+    wanted, names = place_filter(request.namespace), event_names(request.events)
     pos = _position(request.after, call.log_reaches())
     sent = 0
     while request.limit is None or sent < request.limit:
 
         def step(view: View, after: int = pos) -> list[tuple[int, Event | None]]:
+            sight = sight_in(view, call)
             return [
-                (placed.pos, event_of(view, placed, wanted))
+                (placed.pos, event_of(view, placed, wanted, sight))
                 for placed in view.ops_after(after, EVENTS_PER_STEP)
             ]
 
         found = await call.read(step)
         for at, event in found:
             pos = at
-            if event is not None:
+            if event is not None and (not names or event.event in names):
                 yield event
                 sent += 1
                 if request.limit is not None and sent >= request.limit:

@@ -1,7 +1,7 @@
 """Give this node a new key without a moment in which it has none that the others accept.
 
 A key proves the node, it is not the node: for a while two are good. The new one is made, the voters
-put it beside the old one, everybody in reach has heard of it, the files change places, and then the
+put it beside the old one, every member has applied that, the files change places, and then the
 voters drop the old one for ever. What there is on disk and in the list of members says which of
 these is next, so whatever interrupts it, the same command goes on. That the new key is this node's
 is shown twice: its certificate is signed with it and names the node, and the epoch that brings it
@@ -26,7 +26,7 @@ from aimem_sync.members import Config, Role
 FILE_NAME: Final = "rotating.json"
 SPREAD_LOOK_S: Final = 0.1
 SPREAD_LOOKS_MAX: Final = 100
-"""Ten seconds for the members in reach to apply an epoch, which takes them milliseconds."""
+"""Ten seconds for every member to apply an epoch, which takes those in reach milliseconds."""
 DROP_TRIES_MAX: Final = 10
 DROP_PAUSE_S: Final = 0.5
 """Between tries to drop the old key: the others have to dial the new one first."""
@@ -76,8 +76,8 @@ class Rotation:
         """Replace the key, or go on with it; the epoch in which only the new one is good.
 
         Raises CONFLICT if this node may not or another run is on, UNAVAILABLE if no majority or not
-        everybody in reach followed, STORAGE. After any of them the node works as before, with one
-        key or with two, and the next run goes on.
+        every member followed (one that is away does not), STORAGE. After any of them the node works
+        as before, with one key or with two, and the next run goes on.
         """
         if self._lock.locked():
             raise Failure(
@@ -127,7 +127,7 @@ class Rotation:
         self._log.info("key_added", fingerprint=new, epoch=config.epoch)
 
     async def _spread(self) -> None:
-        """Wait until every member in reach has heard of it: it refuses what it does not know."""
+        """Wait until every member has applied it, those away included: see Seat.behind."""
         epoch = self._seat.config.epoch
         for _ in range(SPREAD_LOOKS_MAX):
             behind = self._seat.behind(epoch)
@@ -136,8 +136,9 @@ class Rotation:
             await self._pause(SPREAD_LOOK_S)
         names = ", ".join(self._name(node_id) for node_id in sorted(behind))
         raise Failure(
-            Code.UNAVAILABLE, f"not every member in reach has heard of the new key: {names}",
-            next="Both keys are good until then. Run `aimem-node rotate-key` again.",
+            Code.UNAVAILABLE, f"not every member has heard of the new key: {names}",
+            next="Both keys are good until then. Start who is away, or evict it if it is gone, "
+            "and run `aimem-node rotate-key` again.",
         )  # fmt: skip
 
     async def _switch(self, keys: Replaced) -> None:

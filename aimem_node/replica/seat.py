@@ -85,7 +85,11 @@ class Seat(Protocol):
         ...
 
     def behind(self, epoch: int) -> frozenset[str]:
-        """Members in reach that have not applied this epoch yet."""
+        """Members that have not said yet that they applied this epoch; those away included.
+
+        One that comes back must find every other member under a key that it knows, or it could
+        learn of the new one from nobody.
+        """
         ...
 
     async def switch(self, identity: Identity) -> None:

@@ -47,7 +47,8 @@ def status_of(cluster: "Cluster", progress: JoinResponse | None, knocks: tuple[K
         state, reason = "degraded", f"diverged from {with_whom}: the same logs, another state"
     elif few:
         state = "degraded"
-        reason = f"writes wait: {near} voters in sync, {config.majority} are needed"
+        voters = "voter" if near == 1 else "voters"
+        reason = f"writes wait: {near} {voters} in sync, {config.majority} are needed"
     elif missing > ready_lag_ops:
         state, reason = "catching up", f"{missing} ops are still to come"
     return ClusterStatusResponse(

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.contract.values import Outcome, PeerStatus
@@ -112,6 +112,8 @@ class Tx:
     gate: "Gate | None" = None
     about: Any = None
     "The call that this write is for, which the gate looks at. Opaque here."
+    notes: Any = None
+    "What the gate remembers of this write. Opaque here too."
     shown: set[str] = field(default_factory=set)
     """Records whose text the answer holds although no op speaks of them: an erasure must find it
     where answers are kept."""
@@ -122,12 +124,16 @@ class Tx:
         Raises Failure if the gate refuses it: then nothing of the whole write is kept.
         """
         if self.gate is not None:
-            self.gate(self, change)
+            change = self.gate.change(self, change)
         body = body_for(change, self.session.state(change.record_id), self.origin)
         return self._append(change.kind, change.record_id, body)
 
     def purge(self, record_id: str) -> None:
-        """Ban a record for good and erase the text of its ops, here and wherever this op goes."""
+        """Ban a memory for good and erase the text of its ops, here and wherever this op goes. The
+        aliases of one that stands for an entity go with it."""
+        aliases = f"entity:{record_id}"
+        if self.session.state(aliases) is not None:
+            self.change(Change(aliases, "entity", kind=Kind.PURGE))
         self.change(Change(record_id, "memory", kind=Kind.PURGE))
 
     def _append(self, kind: str, record_id: str, body: bytes) -> Display | None:
@@ -155,8 +161,16 @@ class Tx:
         return self.session.take(op)
 
 
-Gate: TypeAlias = Callable[[Tx, Change], None]
-"""Asked before each change of every kind is stamped. Raises what the write is to end with."""
+class Gate(Protocol):
+    """Says what may be written. It raises what the write is to end with; then nothing is kept."""
+
+    def change(self, tx: Tx, change: Change) -> Change:
+        """Asked before each change of every kind is stamped. Returns it as it may be made."""
+        ...
+
+    def done(self, tx: Tx) -> None:
+        """Asked once more when all changes of a write are made, of all of them together."""
+        ...
 
 
 class _TooFewError(Exception):
@@ -292,6 +306,8 @@ class Attempt(Generic[R]):
             replica.identity.sign, self._plane.config.epoch, gate=replica.gate,
         )  # fmt: skip
         response = self._work(tx)
+        if tx.gate is not None:
+            tx.gate.done(tx)
         needed, eligible = self._copies(session, tx.ops)
         self.erased = any(op.kind == Kind.PURGE for op in tx.ops)
         write_ids = tuple(str(op.dot) for op in tx.ops)

@@ -32,14 +32,11 @@ TOKEN_PREFIX = "aimem_"  # noqa: S105 - what every token begins with, so that sc
 
 _PINS_HEAD = """\
 # Who may call with a certificate: sha256:<fingerprint>  <name>  <reader|writer|admin>  <place>
-# Without a role: reader. Without a place, which is a namespace: it sees everything.
-# A running node takes changes up by itself.
+# Without a role: reader; without a place, a namespace: it sees all. Changes are taken up at once.
 """
 _TOKENS_HEAD = """\
-# Who may call with a bearer token, one a line:
-# <name>  sha256:<of the token>  <role>  <agent ids>  <expires>  <place>
-# Without a place, which is a namespace: it sees everything. Only hashes are kept.
-# A running node takes changes up by itself.
+# Who may call with a token: <name>  sha256:<of it>  <role>  <agent ids>  <expires>  <place>
+# Without a place, a namespace: it sees all. Only hashes are kept. Changes are taken up at once.
 """
 
 

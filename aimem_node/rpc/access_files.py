@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from aimem_node.contract import formats
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.contract.operations import Role
 
@@ -20,6 +21,8 @@ FILE_BYTES_MAX = 1024 * 1024
 PINS_FILE, TOKENS_FILE = "access/pins.txt", "access/tokens.txt"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")
+_IN_FULL = re.compile(r"@[0-9a-f]{32}$")
+"""How a principal ends that is named in full, with its node."""
 _SHA256 = re.compile(r"sha256:([0-9a-fA-F]{64}|[0-9a-fA-F]{2}(?::[0-9a-fA-F]{2}){31})")
 _PATTERN = re.compile(r"[A-Za-z0-9_\-:@./*?]{1,128}")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)")
@@ -35,6 +38,8 @@ class Pin:
     name: str
     role: Role
     line: int
+    place: str = ""
+    """The namespace that it stands in; empty for none: then it sees everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,8 @@ class Token:
     expires_us: int | None
     """UTC microseconds since 1970, or None for never."""
     line: int
+    place: str = ""
+    """As of a pin."""
 
 
 def parse_pins(content: bytes) -> dict[str, Pin]:
@@ -55,20 +62,21 @@ def parse_pins(content: bytes) -> dict[str, Pin]:
     pins: dict[str, Pin] = {}
     roles: dict[str, Pin] = {}
     for line, words in _lines(content, PINS_FILE):
-        if not 2 <= len(words) <= 3:
-            raise _bad(PINS_FILE, line, "expected: sha256:<64 hex digits> <name> [role]")
+        if not 2 <= len(words) <= 4:
+            raise _bad(PINS_FILE, line, "expected: sha256:<64 hex digits> <name> [role [place]]")
         pin = Pin(
             fingerprint=_sha256(words[0], PINS_FILE, line),
             name=_name(words[1], PINS_FILE, line),
-            role=_role(words[2], PINS_FILE, line) if len(words) == 3 else Role.READER,
+            role=_role(words[2], PINS_FILE, line) if len(words) > 2 else Role.READER,
             line=line,
+            place=_place(words[3], PINS_FILE, line) if len(words) > 3 else "",
         )
         first = pins.get(pin.fingerprint)
         if first:
             raise _bad(PINS_FILE, line, f"the fingerprint stands in line {first.line} already")
         named = roles.setdefault(pin.name.lower(), pin)
-        if (named.name, named.role) != (pin.name, pin.role):
-            why = f"{pin.name!r} has another role or spelling in line {named.line}"
+        if (named.name, named.role, named.place) != (pin.name, pin.role, pin.place):
+            why = f"{pin.name!r} has another role, place or spelling in line {named.line}"
             raise _bad(PINS_FILE, line, why)
         pins[pin.fingerprint] = pin
     return pins
@@ -79,8 +87,10 @@ def parse_tokens(content: bytes) -> dict[str, Token]:
     tokens: dict[str, Token] = {}
     names: dict[str, int] = {}
     for line, words in _lines(content, TOKENS_FILE):
-        if len(words) != 5:
-            shape = "<name> sha256:<64 hex digits> <role> <agent pattern> <expires or never>"
+        if not 5 <= len(words) <= 6:
+            shape = (
+                "<name> sha256:<64 hex digits> <role> <agent pattern> <expires or never> [place]"
+            )
             raise _bad(TOKENS_FILE, line, f"expected: {shape}")
         token = Token(
             name=_name(words[0], TOKENS_FILE, line),
@@ -89,6 +99,7 @@ def parse_tokens(content: bytes) -> dict[str, Token]:
             agent_pattern=words[3],
             expires_us=_moment(words[4], TOKENS_FILE, line),
             line=line,
+            place=_place(words[5], TOKENS_FILE, line) if len(words) > 5 else "",
         )
         if not _PATTERN.fullmatch(token.agent_pattern):
             why = f"{token.agent_pattern!r} is no pattern: letters, digits and _-:@./*? only"
@@ -103,19 +114,22 @@ def parse_tokens(content: bytes) -> dict[str, Token]:
     return tokens
 
 
-def format_pin(fingerprint: str, name: str, role: Role) -> str:
+def format_pin(fingerprint: str, name: str, role: Role, place: str = "") -> str:
     """One line of pins.txt, which parse_pins reads back."""
-    return f"sha256:{fingerprint}  {name}  {_word(role)}\n"
+    return f"sha256:{fingerprint}  {name}  {_word(role)}  {place}".rstrip() + "\n"
 
 
-def format_token(name: str, sha256: str, role: Role, pattern: str, expires_us: int | None) -> str:
+def format_token(
+    name: str, sha256: str, role: Role, pattern: str, expires_us: int | None, place: str = ""
+) -> str:
     """One line of tokens.txt, which parse_tokens reads back."""
     if expires_us is None:
         moment = "never"
     else:
         at = _EPOCH + datetime.timedelta(microseconds=expires_us)
         moment = at.isoformat().replace("+00:00", "Z")
-    return f"{name}  sha256:{sha256}  {_word(role)}  {pattern}  {moment}\n"
+    line = f"{name}  sha256:{sha256}  {_word(role)}  {pattern}  {moment}  {place}"
+    return line.rstrip() + "\n"
 
 
 def _word(role: Role) -> str:
@@ -143,6 +157,9 @@ def _name(word: str, file: str, line: int) -> str:
     if not _NAME.fullmatch(word):
         why = f"{word!r} is no name: a letter or digit, then up to 63 of these and _.@-"
         raise _bad(file, line, why)
+    if _IN_FULL.search(word):
+        why = f"{word!r} is no name: it would be taken for one of that node"
+        raise _bad(file, line, why)
     return word
 
 
@@ -158,6 +175,13 @@ def _role(word: str, file: str, line: int) -> Role:
     if role is None:
         raise _bad(file, line, f"{word!r} is no role: reader, writer or admin")
     return role
+
+
+def _place(word: str, file: str, line: int) -> str:
+    try:
+        return formats.check_place(word)
+    except Failure as failure:
+        raise _bad(file, line, f"{word[:80]!r} is no place: {failure.message}") from None
 
 
 def _moment(word: str, file: str, line: int) -> int | None:

@@ -17,12 +17,17 @@ from aimem_node.contract import codec, validate
 from aimem_node.contract.calls import Channel, Credentials, Session
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.contract.operations import OPERATIONS, Effect, Operation, Role
-from aimem_node.contract.values import WriteOptions, WriteResult
+from aimem_node.contract.values import Outcome, WriteOptions, WriteResult
 from aimem_node.metrics import Metrics
 from aimem_node.operations import registry
+from aimem_node.operations.asked import APPROVED, WAITS, Asked
 from aimem_node.operations.call import ClusterCall, NodeFacts, ReadCall, StreamCall, WriteCall
+from aimem_node.operations.gate import ApprovalNeededError, told
+from aimem_node.operations.pending import ask, awaiting
+from aimem_node.operations.policy import Book
 from aimem_node.replica.cluster import Cluster
-from aimem_node.replica.replica import Intent, Replica, Tx, Wish, request_sha256
+from aimem_node.replica.replica import Intent, Replica, Tx, Wish, Written, request_sha256
+from aimem_node.replica.subscribed import Desk, NoDesk
 from aimem_node.replica.touch import Touches
 from aimem_node.replica.writing import DEADLINE_MS
 from aimem_node.rpc.principals import Authenticator, Principal, resolve_agent
@@ -88,6 +93,7 @@ class Dispatcher:
     ) -> None:
         registry.check_complete()
         self.cluster = cluster
+        self.desk: Desk = NoDesk()
         self.replica = replica
         self.authenticator = authenticator
         self.touches = touches
@@ -107,7 +113,10 @@ class Dispatcher:
             principal, checked = self._admit(declared, request, credentials)
             speaker = self._speaker(principal, credentials)
             operator = Role.ADMIN in principal.roles
-            caller = _Caller(principal.id, speaker, operator, credentials, principal.place)
+            caller = _Caller(
+                principal.id, speaker, operator, credentials, principal.place,
+                principal.agent_pattern,
+            )  # fmt: skip
             return await self._run(declared, checked, caller)
         except Failure as failure:
             code = failure.code.value
@@ -133,14 +142,11 @@ class Dispatcher:
         code = "STREAM"  # also for one that its caller left: most streams end like that
         try:
             principal, checked = self._admit(declared, request, credentials)
-            speaker = self._speaker(principal, credentials)
-            agent_id = speaker(None)
             call = StreamCall(
                 author=principal.id,
-                agent_id=agent_id,
+                agent_pattern=principal.agent_pattern,
                 place=principal.place,
                 operator=Role.ADMIN in principal.roles,
-                may_claim=lambda claim: _allowed(speaker, claim),
                 now_us=self.clock.now_us(),
                 read=self._read,
                 log_reaches=lambda: self.announcements.pos,
@@ -149,8 +155,13 @@ class Dispatcher:
                 cluster=self.cluster,
             )
             async for item in registry.STREAMERS[operation](call, checked):
-                # A stream may outlive the token or the pin that opened it.
-                self.authenticator.authenticate(credentials).require(declared.role)
+                # A stream may outlive the token or the pin that opened it, and what it was granted.
+                if self.authenticator.authenticate(credentials) != principal:
+                    raise Failure(
+                        Code.PERMISSION_DENIED,
+                        "what this caller may see was changed while the stream ran",
+                        next="Ask again, from the last token on if there was one.",
+                    )
                 yield item
         except Failure as failure:
             code = failure.code.value
@@ -217,18 +228,19 @@ class Dispatcher:
             after = await self._reach(after, session, writes=declared.effect == Effect.WRITE)
         given: dict[str, Any] = {
             "author": caller.author,
-            "agent_id": caller.speaker(None),
             "now_us": self.clock.now_us(),
             "chance": self.chance,
             "touches": self.touches,
             "node": self.facts,
-            "speaker": caller.speaker,
-            "may_claim": lambda claim: _allowed(caller.speaker, claim),
+            "says": caller.speaker,
+            "agent_pattern": caller.agent_pattern,
             "operator": caller.operator,
             "pending": self._pending,
             "find_member": lambda text: self.cluster.find(text).node_id,
             "operation": declared.name,
             "place": caller.place,
+            "desk": self.desk,
+            "book": Book(lambda: self.cluster.plane.is_alone),
         }
         handler = registry.HANDLERS[declared.name]
         if declared.effect == Effect.WRITE:
@@ -261,20 +273,61 @@ class Dispatcher:
 
         def work(tx: Tx) -> Any:
             tx.about = WriteCall(view=tx.session, tx=tx, **given)
-            return handler(tx.about, request)
+            return told(tx, handler(tx.about, request))
 
-        written = await self.replica.write(intent, work, _wish(options, credentials))
-        self.metrics.ops.inc(0 if written.replayed else len(written.write_ids))
+        wish = _wish(options, credentials)
+        try:
+            written = await self.replica.write(intent, work, wish)
+        except ApprovalNeededError as needed:
+            return await self._ask(declared, request, needed, wish, credentials, before)
         self.metrics.replayed.inc(written.replayed)
-        response = written.response
-        response = await self._with_more(declared.name, request, given, response)
+        response = await self._with_more(declared.name, request, given, written.response)
+        return replace(response, write=self._result(written, credentials, before))
+
+    async def _ask(
+        self, declared: Operation, request: Any, needed: ApprovalNeededError, wish: Wish,
+        credentials: Credentials, before: Token | None,
+    ) -> Any:  # fmt: skip
+        """Have a write wait for approval, and say so: all else of the answer is empty."""
+        sha256 = request_sha256(declared.name, codec.to_wire(replace(request, options=None)))
+        intent: Intent[Asked] = Intent(
+            author=needed.call.author, now_us=needed.call.now_us,
+            encode=lambda _asked: b"", decode=_never,
+        )  # fmt: skip
+        written = await self.replica.write(
+            intent, lambda tx: ask(tx, needed, request, sha256, needed.call.book), wish
+        )
+        one, now_us = written.response, needed.call.now_us
+        result = self._result(written, credentials, before)
+        response = declared.response()
+        status = one.status(now_us)
+        if status == WAITS:
+            result = replace(result, outcome=Outcome.AWAITING_APPROVAL, awaiting=awaiting(one))
+            return replace(response, write=result)
+        if one.decided is None or status != APPROVED:
+            raise Failure(
+                Code.CONFLICT, f"this was asked for before, and is {status}",
+                next="Use a new request key to ask again.",
+                details={"pending_id": one.id, "status": status},
+            )  # fmt: skip
+        result = replace(
+            result, write_ids=one.decided.made, replayed=True,
+            reason=f"approved by {one.decided.by} and done",
+        )  # fmt: skip
+        made = {"id": one.decided.memory_id} if hasattr(response, "id") else {}
+        return replace(response, write=result, **made)
+
+    def _result(
+        self, written: Written[Any], credentials: Credentials, before: Token | None
+    ) -> WriteResult:
+        """How a write stands; its session has seen it from now on."""
+        self.metrics.ops.inc(0 if written.replayed else len(written.write_ids))
         seen = Cursor({dot.origin: dot.seq for dot in map(Dot.parse, written.write_ids)})
-        session = credentials.session
         token = self._token_of(seen, before).encode()
-        if session is not None:
-            session.token = token
+        if credentials.session is not None:
+            credentials.session.token = token
         ack = written.ack
-        result = WriteResult(
+        return WriteResult(
             outcome=ack.outcome,
             write_ids=written.write_ids,
             acks=ack.acks,
@@ -284,7 +337,6 @@ class Dispatcher:
             reason=ack.reason,
             peers=ack.peers,
         )
-        return replace(response, write=result)
 
     # ---- what a session has seen ---------------------------------------------------------------
 
@@ -377,6 +429,11 @@ class _Caller:
     operator: bool
     credentials: Credentials
     place: str = ""
+    agent_pattern: str = ""
+
+
+def _never(_kept: bytes) -> Asked:
+    raise AssertionError("what is asked for is found again by its own id")
 
 
 def _wish(options: WriteOptions | None, credentials: Credentials) -> Wish:
@@ -389,10 +446,3 @@ def _wish(options: WriteOptions | None, credentials: Credentials) -> Wish:
         deadline_ms=DEADLINE_MS if options.deadline_ms is None else options.deadline_ms,
         allow_pending=offline if options.allow_pending is None else options.allow_pending,
     )
-
-
-def _allowed(speaker: Speaker, claim: str) -> bool:
-    try:
-        return speaker(claim) == claim
-    except Failure:
-        return False

@@ -62,7 +62,6 @@ REFUSED_PAUSE_MS: Final = 3_000
 WRONG_CERTIFICATE: Final = "wrong_certificate"
 KEY_REFUSED: Final = "key_refused"
 NO_TLS: Final = "no_tls"
-UNREACHABLE: Final = "unreachable"
 
 _OPTIONS: Final = (
     ("grpc.ssl_target_name_override", TLS_NAME),
@@ -306,7 +305,7 @@ class Dialer:
 
     def _unreachable(self, why: str) -> None:
         self._is_trying = False
-        self.why = f"unreachable: {why}"[:200]
+        self.why = why[:200]
 
 
 def plain(error: Any) -> str:

@@ -17,6 +17,7 @@ from fnmatch import fnmatchcase
 from aimem_node.clocks import Clock
 from aimem_node.contract.calls import Channel, Credentials
 from aimem_node.contract.errors import Code, Failure
+from aimem_node.contract.formats import RESERVED_AGENTS
 from aimem_node.contract.operations import Role
 from aimem_node.rpc.access import Access
 from aimem_node.rpc.access_files import PINS_FILE, TOKENS_FILE, Pin, Token
@@ -34,9 +35,6 @@ ROLES: Mapping[Role, frozenset[Role]] = {
 
 AGENT_ID_BYTES_MAX = 128
 _AGENT_ID = re.compile(rf"[A-Za-z0-9_\-:@./]{{1,{AGENT_ID_BYTES_MAX}}}")
-_RESERVED = frozenset({"system", "loopback", "node", "user", "token", "cert"})
-"""Agent ids may neither be one of these nor begin with one and a colon, in any capitals."""
-
 PIN_STEP = (
     "Have the operator pin this machine's certificate: its fingerprint goes into access/pins.txt."
 )
@@ -92,13 +90,23 @@ class Authenticator:
     """Turns what is known of a connection into a principal, or refuses it."""
 
     def __init__(
-        self, access: Access, clock: Clock, owner_uid: int | None = None, *, http_open: bool = False
+        self,
+        access: Access,
+        clock: Clock,
+        owner_uid: int | None = None,
+        *,
+        http_open: bool = False,
+        place: str = "",
     ) -> None:
-        """owner_uid is the node's own user when absent; http_open lets all of loopback write."""
+        """owner_uid is the node's own user when absent; http_open lets all of loopback write.
+
+        `place` is where callers from this machine stand who show no token.
+        """
         self._access = access
         self._clock = clock
         self._owner_uid = os.geteuid() if owner_uid is None else owner_uid
         self._http_open = http_open
+        self._place = place
         self._logins: dict[int, str] = {}
 
     def authenticate(self, credentials: Credentials) -> Principal:
@@ -117,10 +125,11 @@ class Authenticator:
                 )
             return connected
         token = self._token(credentials.bearer)
-        roles = ROLES[token.role]
+        roles, place = ROLES[token.role], token.place
         if connected is not None and connected.kind is not Kind.LOOPBACK:
             roles &= connected.roles
-        return Principal(f"token:{token.name}", Kind.TOKEN, roles, token.agent_pattern)
+            place = _one_place(token.place, connected.place)
+        return Principal(f"token:{token.name}", Kind.TOKEN, roles, token.agent_pattern, place)
 
     def _connected(self, credentials: Credentials) -> Principal | None:
         """Who the connection itself proves, or None when it proves nobody."""
@@ -128,7 +137,9 @@ class Authenticator:
             case Channel.INPROCESS | Channel.UNIX:
                 return self._local(credentials)
             case Channel.LOOPBACK:
-                return Principal("loopback", Kind.LOOPBACK, _WRITER) if self._http_open else None
+                if not self._http_open:
+                    return None
+                return Principal("loopback", Kind.LOOPBACK, _WRITER, place=self._place)
             case Channel.TLS:
                 return self._pinned(credentials.fingerprint)
             case _:
@@ -145,7 +156,7 @@ class Authenticator:
                 f"this node belongs to {owner}, and the caller is another user",
                 next=f"Run it as {owner}, or ask {owner} for a token.",
             )
-        return Principal(self._login(uid), Kind.LOCAL, _ADMIN)
+        return Principal(self._login(uid), Kind.LOCAL, _ADMIN, place=self._place)
 
     def _pinned(self, fingerprint: str | None) -> Principal | None:
         if fingerprint is None:
@@ -157,7 +168,7 @@ class Authenticator:
                 f"the certificate sha256:{fingerprint} is not pinned here",
                 next=PIN_STEP,
             )
-        return Principal(f"cert:{pin.name}", Kind.CERTIFICATE, ROLES[pin.role])
+        return Principal(f"cert:{pin.name}", Kind.CERTIFICATE, ROLES[pin.role], place=pin.place)
 
     def _token(self, bearer: str) -> Token:
         token = self._access.current().token(bearer)
@@ -178,8 +189,24 @@ class Authenticator:
                 name = pwd.getpwuid(uid).pw_name
             except KeyError:
                 name = str(uid)
-            self._logins[uid] = "user:" + re.sub(r"[^A-Za-z0-9_\-@.]", "_", name)
+            # No @: what is behind one would be taken for the node of a principal named in full.
+            self._logins[uid] = "user:" + re.sub(r"[^A-Za-z0-9_\-.]", "_", name)
         return self._logins[uid]
+
+
+def _one_place(token: str, connected: str) -> str:
+    """Where the holder of a token stands on a connection that stands somewhere itself.
+
+    What is seen from one place may be out of sight from another, so there is no common place of
+    two: Failure PERMISSION_DENIED.
+    """
+    if token and connected and token != connected:
+        raise Failure(
+            Code.PERMISSION_DENIED,
+            f"the token stands in {token!r} and the connection in {connected!r}",
+            next=f"Use a token that stands in {connected!r}, or one without a place.",
+        )
+    return token or connected
 
 
 def resolve_agent(principal: Principal, claim: str | None, hint: str = "") -> str:
@@ -214,7 +241,7 @@ def _refusal(principal: Principal, agent_id: str) -> str:
         return ""
     if not _AGENT_ID.fullmatch(agent_id):
         return "an agent id has 1 to 128 letters, digits and _-:@./"
-    if agent_id.lower().partition(":")[0] in _RESERVED:
+    if agent_id.lower().partition(":")[0] in RESERVED_AGENTS:
         return "the name is reserved for those who prove it"
     if not fnmatchcase(agent_id, principal.agent_pattern):
         return "it is not among the agent ids granted"

@@ -278,7 +278,7 @@ def _rarest(known: list[Term]) -> list[Term]:
 def _narrows(wanted: Filter) -> bool:
     named = (wanted.namespaces, wanted.below, wanted.tier, wanted.tags, wanted.scopes)
     bounds = (wanted.min_priority, wanted.since_us, wanted.until_us)
-    who = (wanted.agent_id, wanted.session)
+    who = (wanted.agent_id, wanted.session, wanted.sight is not None and wanted.sight.narrows)
     return any((*named, *who)) or any(bound is not None for bound in bounds)
 
 

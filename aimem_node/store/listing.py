@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 import apsw
 
 from aimem_node.store.rows import MEMORY_SELECT, MemoryRow, memory_row
+from aimem_node.store.sight import MESSAGES, Sight, below_sql, lies_below
 
 Key: TypeAlias = tuple[int | str, ...]
 """Where a page ended: the sort key of its last row. Integers and text, ready for a cursor."""
@@ -34,6 +35,10 @@ class Order(Enum):
     "The first stored first; the same wherever the same memories are, however they came there."
     ARCHIVED = "archived"
     "The last archived first."
+    LOG = "log"
+    "The last in the order of writes first, which is the same on every node."
+    CHANGED = "changed"
+    "The longest unchanged first."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +49,8 @@ class Filter:
     "In exactly one of these; empty is anywhere."
     below: str = ""
     "In this namespace or anywhere below it; empty is anywhere."
+    but_below: str = ""
+    "Not in this namespace, nor anywhere below it; empty is nowhere."
     tier: str = ""
     tags: tuple[str, ...] = ()
     "All of these."
@@ -60,6 +67,19 @@ class Filter:
     "A word of LIVES; None is live or archived."
     now_us: int | None = None
     "Given: live memories whose life has ended by then are left out."
+    sight: Sight | None = None
+    "What the caller may see; None: everything."
+
+    @property
+    def leaves_out_messages(self) -> bool:
+        """Whether it is plain from where is looked that no message is meant."""
+        if self.but_below == MESSAGES:
+            return True
+        if self.below:
+            return not (lies_below(self.below, MESSAGES) or lies_below(MESSAGES, self.below))
+        return bool(self.namespaces) and not any(
+            lies_below(namespace, MESSAGES) for namespace in self.namespaces
+        )
 
 
 def conditions(wanted: Filter, *, probe: bool = False) -> tuple[str, list[Any]]:
@@ -83,13 +103,11 @@ def conditions(wanted: Filter, *, probe: bool = False) -> tuple[str, list[Any]]:
     if wanted.namespaces:
         require(f"m.namespace IN ({_marks(wanted.namespaces)})", *wanted.namespaces)
     if wanted.below:
-        # '0' is the character after '/': the range holds what begins with the name and a slash.
-        require(
-            "(m.namespace = ? OR (m.namespace >= ? AND m.namespace < ?))",
-            wanted.below,
-            wanted.below + "/",
-            wanted.below + "0",
-        )
+        within, bounds = below_sql(wanted.below)
+        require(within, *bounds)
+    if wanted.but_below:
+        within, bounds = below_sql(wanted.but_below)
+        require(f"NOT {within}", *bounds)
     for tag in dict.fromkeys(wanted.tags):
         require(has_tag, tag)
     if wanted.scopes:
@@ -111,6 +129,10 @@ def conditions(wanted: Filter, *, probe: bool = False) -> tuple[str, list[Any]]:
         require(
             f"(m.life <> 'live' OR {unended})" if wanted.life is None else unended, wanted.now_us
         )
+    if wanted.sight is not None:
+        seen, bindings = wanted.sight.condition(messages=not wanted.leaves_out_messages)
+        if seen:
+            require(seen, *bindings)
     return " AND ".join(parts), values
 
 
@@ -173,6 +195,8 @@ _KEYS: Final = {
     Order.IMPORTANCE: _Key(("priority", "updated_us", "rid"), descending=True),
     Order.CREATED: _Key(("created_us", "record_id"), descending=False),
     Order.ARCHIVED: _Key(("archived_us", "rid"), descending=True),
+    Order.LOG: _Key(("lamport", "write_id"), descending=True),
+    Order.CHANGED: _Key(("updated_us", "record_id"), descending=False),
 }
 
 

@@ -7,14 +7,18 @@ stays in the record's state, and a version that understands it will show it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any, Final
 
-from aimem_node.store.rows import LinkRow, MemoryRow
+from aimem_node.store.naming import folded
+from aimem_node.store.rows import LinkRow, MemoryRow, NameRow
 from aimem_sync.display import Display, Life
 
 MEMORY: Final = "memory"
 LINK: Final = "link"
+ENTITY: Final = "entity"
+"""The tag and the kind of a memory that stands for a named thing, and the type of the record that
+holds its other names."""
 
 SETTLED_REGISTERS: Final = frozenset({"updated_at", "accessed_at", "expires_at"})
 """Registers of which the greatest is shown. Two nodes that recall one memory at the same time
@@ -76,8 +80,11 @@ def memory_of(shown: Display, rid: int, born_lamport: int, born_id: str) -> Memo
     )
 
 
-def link_of(shown: Display, born_lamport: int) -> LinkRow | None:
-    """The row of a link; None if there is nothing to show."""
+def link_of(shown: Display, born_lamport: int, told: tuple[int, int]) -> LinkRow | None:
+    """The row of a link; None if there is nothing to show.
+
+    `told`: the earliest and the latest of its ops by their writers' clocks.
+    """
     if shown.type != LINK or shown.purged or shown.life == Life.UNBORN:
         return None
     body = _object(shown.values.get("body"))
@@ -85,19 +92,49 @@ def link_of(shown: Display, born_lamport: int) -> LinkRow | None:
     created_us = _time(body.get("created_at"))
     if created_us is None:
         created_us = first.wall_us if first is not None else 0
+    author = _text(body.get("author"), first.author if first is not None else "")
+    valid_from_us = _time(body.get("valid_from"))
     return LinkRow(
         record_id=shown.record_id,
         source_id=_text(body.get("source_id")),
         target_id=_text(body.get("target_id")),
         relation=_text(body.get("relation"), "related_to"),
-        valid_from_us=_time(body.get("valid_from")),
+        valid_from_us=created_us if valid_from_us is None else valid_from_us,
         valid_until_us=_time(shown.values.get("valid_until")),
-        observed_by=_text(body.get("observed_by")),
-        author=_text(body.get("author"), first.author if first is not None else ""),
+        observed_by=_text(body.get("observed_by")) or author,
+        author=author,
         created_us=created_us,
         life=shown.life,
         lamport=born_lamport,
+        start_given=body.get("valid_from_given") is True and valid_from_us is not None,
+        observed_us=told[0],
+        changed_us=told[1],
     )
+
+
+def is_entity(row: MemoryRow) -> bool:
+    """Whether a memory stands for a named thing."""
+    return ENTITY in row.tags and row.metadata.get("kind") == ENTITY
+
+
+def may_name(type_: str, tags: Container[str]) -> bool:
+    """Whether a record of that type with those tags may say how an entity is called."""
+    return type_ == ENTITY or (type_ == MEMORY and ENTITY in tags)
+
+
+def names_of(shown: Display) -> tuple[NameRow, ...]:
+    """What a record says of how an entity is called, in the order of the spellings."""
+    if shown.purged or shown.life == Life.DELETED or not may_name(shown.type, shown.tags):
+        return ()
+    if shown.type == MEMORY:
+        row = memory_of(shown, 0, 0, "")
+        if row is None or not is_entity(row):
+            return ()
+        return (NameRow(row.record_id, row.title, folded(row.title), row.record_id),)
+    kind, _, entity_id = shown.record_id.partition(":")
+    if kind != ENTITY:
+        return ()
+    return tuple(NameRow(shown.record_id, tag, folded(tag), entity_id) for tag in shown.tags)
 
 
 def _disagreeing(shown: Display) -> int:

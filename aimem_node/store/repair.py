@@ -13,11 +13,19 @@ from typing import Any, Final
 import apsw
 
 from aimem_node.store.folding import first_of, is_nothing
-from aimem_node.store.projection import link_of, memory_of
+from aimem_node.store.projection import memory_of, names_of
 from aimem_node.store.rows import memory_columns
-from aimem_node.store.shelf import PUT_LINK, PUT_MEMORY, link_columns
-from aimem_node.store.verify import Verified, chain_problems, readable, shown_row
+from aimem_node.store.shelf import (
+    DROP_NAMES,
+    PUT_LINK,
+    PUT_MEMORY,
+    PUT_NAME,
+    link_columns,
+    name_columns,
+)
+from aimem_node.store.verify import Verified, chain_problems, readable, shown_link, shown_row
 from aimem_node.store.view import View
+from aimem_node.store.view_population import POPULATION_SHOULD_BE
 from aimem_sync.digest import Digest, bucket_of, record_hash
 from aimem_sync.display import display
 from aimem_sync.faults import PeerFault
@@ -47,6 +55,7 @@ class Repair:
         self._records(log_is_whole=not checked.broken)
         self._strangers()
         self._rows()
+        self._population()
         self._sums()
         self._ends(checked.broken)
         if checked.broken:
@@ -122,23 +131,25 @@ class Repair:
         """Rows that stand for nothing."""
         execute = self._connection.execute
         execute("DELETE FROM memory_tag WHERE rid NOT IN (SELECT rid FROM memory)")
-        before = self._connection.total_changes()
         untold = "record_id NOT IN (SELECT record_id FROM op)"
-        execute(
-            f"DELETE FROM memory_tag WHERE rid IN (SELECT rid FROM record WHERE {untold})"  # noqa: S608
-        )
-        execute(f"DELETE FROM memory WHERE rid IN (SELECT rid FROM record WHERE {untold})")  # noqa: S608
-        execute(f"DELETE FROM record WHERE {untold}")  # noqa: S608
-        execute("DELETE FROM memory_tag WHERE rid NOT IN (SELECT rid FROM record)")
-        execute("DELETE FROM memory WHERE rid NOT IN (SELECT rid FROM record)")
-        execute("DELETE FROM link WHERE record_id NOT IN (SELECT record_id FROM record)")
-        gone = self._connection.total_changes() - before
+        gone = 0
+        for what in (
+            f"memory_tag WHERE rid IN (SELECT rid FROM record WHERE {untold})",  # noqa: S608
+            f"memory WHERE rid IN (SELECT rid FROM record WHERE {untold})",  # noqa: S608
+            f"record WHERE {untold}",
+            "memory_tag WHERE rid NOT IN (SELECT rid FROM record)",
+            "memory WHERE rid NOT IN (SELECT rid FROM record)",
+            "link WHERE record_id NOT IN (SELECT record_id FROM record)",
+            "entity_name WHERE record_id NOT IN (SELECT record_id FROM record)",
+        ):
+            execute(f"DELETE FROM {what}")  # noqa: S608  our own words
+            gone += self._connection.changes()  # what triggers change does not count
         self.renewed_memories += gone
         self._say(gone, "rows that no op stands for were removed")
 
     def _rows(self) -> None:
-        """Memories, tags and links against their records."""
-        memories = links = 0
+        """Memories, tags, links and names against their records."""
+        memories = links = names = 0
         after = ""
         while page := readable(self._view, after, RECORDS_PER_PAGE):
             after = page[-1][0]
@@ -161,15 +172,31 @@ class Repair:
                             "INSERT INTO memory_tag(tag, rid) VALUES(?, ?)",
                             [(tag, kept.rid) for tag in tags],
                         )
-                link = link_of(shown, kept.born_lamport)
+                link = shown_link(self._view, shown, kept.born_lamport)
                 if link != self._view.link(name):
                     links += 1
                     self._connection.execute("DELETE FROM link WHERE record_id = ?", (name,))
                     if link is not None:
                         self._connection.execute(PUT_LINK, link_columns(link))
+                named = names_of(shown)
+                if named != self._view.name_rows(name):
+                    names += 1
+                    self._connection.execute(DROP_NAMES, (name,))
+                    self._connection.executemany(PUT_NAME, name_columns(named))
         self.renewed_memories += memories
         self._say(memories, "memories were shown again as their records say")
         self._say(links, "links were shown again as their records say")
+        self._say(names, "records gave their names again")
+
+    def _population(self) -> None:
+        """The counts of live memories against the memories."""
+        if self._view.population_is_right():
+            return
+        self._connection.execute("DELETE FROM population")
+        self._connection.execute(
+            f"INSERT INTO population(namespace, agent_id, live) {POPULATION_SHOULD_BE}"
+        )
+        self._say(1, "table of counts was made again")
 
     def _sums(self) -> None:
         """The digest against the records."""

@@ -65,7 +65,7 @@ class LinkRow:
     source_id: str
     target_id: str
     relation: str
-    valid_from_us: int | None
+    valid_from_us: int
     valid_until_us: int | None
     "None: it still holds."
     observed_by: str
@@ -73,6 +73,31 @@ class LinkRow:
     created_us: int
     life: str
     lamport: int
+    start_given: bool
+    """Whether somebody named its start. Otherwise that is when it was written, by a clock that may
+    run ahead of the reader's."""
+    observed_us: int
+    "When it was learned: the earliest of its ops, by their writers' clocks."
+    changed_us: int
+    "When something was last said of it: the latest of them."
+
+    def holds(self, at_us: int, *, now: bool = False) -> bool:
+        """Whether it holds at a moment; `now`: which is the present."""
+        begun = self.valid_from_us <= at_us or (now and not self.start_given)
+        return begun and (self.valid_until_us is None or self.valid_until_us > at_us)
+
+
+@dataclass(frozen=True, slots=True)
+class NameRow:
+    """One name of an entity: what its memory is called, or an alias."""
+
+    record_id: str
+    "The record that says it: the memory itself, or the one that holds its aliases."
+    spelling: str
+    folded: str
+    "As names are compared. See naming."
+    entity_id: str
+    "The memory."
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +152,10 @@ MEMORY_COLUMNS: Final = tuple(MemoryRow.__dataclass_fields__)
 LINK_COLUMNS: Final = tuple(LinkRow.__dataclass_fields__)
 MEMORY_SELECT: Final = ", ".join(f"m.{column}" for column in MEMORY_COLUMNS)
 LINK_SELECT: Final = ", ".join(LINK_COLUMNS)
+NAME_COLUMNS: Final = tuple(NameRow.__dataclass_fields__)
 
 _TAGS_AT: Final = MEMORY_COLUMNS.index("tags")
+_GIVEN_AT: Final = LINK_COLUMNS.index("start_given")
 _plain: Final = attrgetter(*MEMORY_COLUMNS[:_TAGS_AT])
 # Made once: json.dumps makes an encoder for every value that it is given.
 _ENCODE: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
@@ -141,6 +168,13 @@ def memory_row(columns: tuple[Any, ...]) -> MemoryRow:
     return MemoryRow(
         **named, tags=tuple(json.loads(tags)), metadata=json.loads(metadata), content=content
     )
+
+
+def link_row(columns: tuple[Any, ...]) -> LinkRow:
+    """The row from LINK_SELECT."""
+    values = list(columns)
+    values[_GIVEN_AT] = bool(values[_GIVEN_AT])
+    return LinkRow(*values)
 
 
 def memory_columns(row: MemoryRow) -> tuple[Any, ...]:

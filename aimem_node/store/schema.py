@@ -15,6 +15,7 @@ from typing import Any, Final
 import apsw
 
 from aimem_node.contract.errors import Code, Failure
+from aimem_node.store.naming import folded
 
 APPLICATION_ID: Final = 0x61696D65
 """Stands in the file's header and spells "aime": a SQLite file without it is not ours."""
@@ -27,6 +28,9 @@ IN_INDEX: Final = b"index"
 """In pages of the index, and in the WAL."""
 IN_WAL: Final = b"wal"
 """In the WAL alone."""
+
+_YEAR_1: Final = -62_135_596_800_000_000
+_YEAR_9999: Final = 253_402_300_800_000_000
 
 _LOG: Final = """
 CREATE TABLE meta(k TEXT PRIMARY KEY, v BLOB NOT NULL) STRICT, WITHOUT ROWID;
@@ -203,10 +207,69 @@ ALTER TABLE memory ADD COLUMN written_id TEXT NOT NULL DEFAULT '';
 """
 
 
+# observed_us and changed_us: the earliest and the latest op of a link, by their writers' clocks, so
+# that what was known at a moment can mostly be told without folding anything again.
+# The two indexes hold all that a walk looks at. Of a memory with ten thousand links it reads those
+# that it needs, in the order in which they began to hold.
 _GRAPH: Final = """
+ALTER TABLE link ADD COLUMN start_given INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE link ADD COLUMN observed_us INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE link ADD COLUMN changed_us INTEGER NOT NULL DEFAULT 0;
+UPDATE link SET valid_from_us = coalesce(valid_from_us, created_us),
+    observed_by = CASE observed_by WHEN '' THEN author ELSE observed_by END,
+    (observed_us, changed_us) = (
+        SELECT coalesce(min(wall_us), 0), coalesce(max(wall_us), 0) FROM op
+        WHERE op.record_id = link.record_id
+    );
+DROP INDEX link_by_target;
+CREATE INDEX link_out ON link(source_id, valid_from_us, record_id, target_id, relation,
+    valid_until_us, observed_us, changed_us, life, start_given, observed_by);
+CREATE INDEX link_in ON link(target_id, valid_from_us, record_id, source_id, relation,
+    valid_until_us, observed_us, changed_us, life, start_given, observed_by);
+CREATE TABLE entity_name(
+    record_id TEXT NOT NULL,
+    spelling TEXT NOT NULL,
+    folded TEXT NOT NULL,
+    entity_id TEXT NOT NULL,
+    PRIMARY KEY(record_id, spelling)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX entity_name_by_folded ON entity_name(folded, entity_id);
+CREATE INDEX entity_name_by_name ON entity_name(folded, entity_id, spelling)
+    WHERE record_id = entity_id;
 """
 
+# Kept by the file itself, so that whatever changes a memory's row also counts it.
 _POPULATION: Final = """
+CREATE TABLE population(
+    namespace TEXT NOT NULL,
+    agent_id TEXT NOT NULL,
+    live INTEGER NOT NULL,
+    PRIMARY KEY(namespace, agent_id)
+) STRICT, WITHOUT ROWID;
+INSERT INTO population(namespace, agent_id, live)
+    SELECT namespace, agent_id, count(*) FROM memory WHERE life = 'live'
+    GROUP BY namespace, agent_id;
+CREATE TRIGGER memory_comes AFTER INSERT ON memory WHEN new.life = 'live' BEGIN
+    INSERT INTO population(namespace, agent_id, live) VALUES(new.namespace, new.agent_id, 1)
+        ON CONFLICT(namespace, agent_id) DO UPDATE SET live = live + 1;
+END;
+CREATE TRIGGER memory_goes AFTER DELETE ON memory WHEN old.life = 'live' BEGIN
+    UPDATE population SET live = live - 1
+        WHERE namespace = old.namespace AND agent_id = old.agent_id;
+    DELETE FROM population
+        WHERE namespace = old.namespace AND agent_id = old.agent_id AND live <= 0;
+END;
+CREATE TRIGGER memory_moves AFTER UPDATE ON memory
+    WHEN (old.life = 'live' OR new.life = 'live') AND (old.life IS NOT new.life
+        OR old.namespace IS NOT new.namespace OR old.agent_id IS NOT new.agent_id) BEGIN
+    UPDATE population SET live = live - 1
+        WHERE old.life = 'live' AND namespace = old.namespace AND agent_id = old.agent_id;
+    DELETE FROM population
+        WHERE namespace = old.namespace AND agent_id = old.agent_id AND live <= 0;
+    INSERT INTO population(namespace, agent_id, live)
+        SELECT new.namespace, new.agent_id, 1 WHERE new.life = 'live'
+        ON CONFLICT(namespace, agent_id) DO UPDATE SET live = live + 1;
+END;
 """
 
 
@@ -245,6 +308,56 @@ def _second(connection: apsw.Connection) -> None:
 
 def _third(connection: apsw.Connection) -> None:
     connection.execute(_GRAPH + _POPULATION)
+    starts = connection.execute(
+        "SELECT record_id, state FROM record WHERE record_id IN (SELECT record_id FROM link)"
+    )
+    given = [record_id for record_id, state in starts if _is_start_given(state)]
+    connection.executemany(
+        "UPDATE link SET start_given = 1 WHERE record_id = ?", [(one,) for one in given]
+    )
+    connection.executemany(
+        "INSERT INTO entity_name(record_id, spelling, folded, entity_id) VALUES(?, ?, ?, ?)",
+        _names_of_memories(connection) + _names_of_aliases(connection),
+    )
+
+
+def _is_start_given(state: bytes) -> bool:
+    """Whether a link names its start, out of its record's row as schema 2 spells it."""
+    body = json.loads(state).get("h", {}).get("body", [])
+    value = body[0][1] if body else None
+    if not isinstance(value, dict) or value.get("valid_from_given") is not True:
+        return False
+    start = value.get("valid_from")
+    return isinstance(start, int) and not isinstance(start, bool) and _YEAR_1 <= start < _YEAR_9999
+
+
+def _names_of_memories(connection: apsw.Connection) -> list[tuple[str, ...]]:
+    rows = connection.execute(
+        "SELECT record_id, title, metadata FROM memory WHERE life <> 'deleted'"
+        " AND rid IN (SELECT rid FROM memory_tag WHERE tag = 'entity')"
+    )
+    return [
+        (record_id, title, folded(title), record_id)
+        for record_id, title, metadata in rows
+        if json.loads(metadata).get("kind") == "entity"
+    ]
+
+
+def _names_of_aliases(connection: apsw.Connection) -> list[tuple[str, ...]]:
+    """Of records that a peer of a later version wrote before this one understood them."""
+    rows = connection.execute(
+        "SELECT record_id, state FROM record WHERE type = 'entity'"
+        " AND record_id >= 'entity:' AND record_id < 'entity;'"
+    )
+    names: list[tuple[str, ...]] = []
+    for record_id, encoded in rows:
+        row = json.loads(encoded)
+        lives = [value for _, value in row.get("h", {}).get("life", [])]
+        if lives and all(isinstance(one, dict) and one.get("is") == "deleted" for one in lives):
+            continue
+        entity_id = record_id.removeprefix("entity:")
+        names += [(record_id, tag, folded(tag), entity_id) for tag in row.get("t", {})]
+    return names
 
 
 def _newest_head(state: bytes) -> str:
@@ -264,7 +377,7 @@ def _newest_head(state: bytes) -> str:
 MIGRATIONS: Final[tuple[Migration, ...]] = (
     Migration(1, "log, records, memories, links, full text", _first),
     Migration(2, "members, floors, answers beside ops, whose write is shown", _second),
-    Migration(3, "links by time, how many memories each agent has where", _third),
+    Migration(3, "links by time, names of entities, how many memories whose", _third),
 )
 SCHEMA: Final = MIGRATIONS[-1].number
 """The schema this version reads and writes."""

@@ -16,12 +16,15 @@ import apsw
 
 from aimem_node.store.index import Index
 from aimem_node.store.ledger import Ledger
-from aimem_node.store.projection import LINK, MEMORY, link_of, memory_of
+from aimem_node.store.past import NEVER_TOLD, told_between
+from aimem_node.store.projection import LINK, MEMORY, link_of, may_name, memory_of, names_of
 from aimem_node.store.rows import (
     LINK_COLUMNS,
     MEMORY_COLUMNS,
+    NAME_COLUMNS,
     KeptRecord,
     LinkRow,
+    NameRow,
     memory_columns,
     tags_text,
 )
@@ -95,6 +98,7 @@ class Shelf:
         rids = self._put_records(renewals)
         self._put_memories(renewals, rids)
         self._put_links(renewals)
+        self._put_names(renewals)
 
     def forget(self) -> None:
         """Read everything again: what was remembered may never have been kept."""
@@ -205,8 +209,11 @@ class Shelf:
     def _put_links(self, renewals: Iterable[Renewal]) -> None:
         rows: list[tuple[Any, ...]] = []
         gone: list[tuple[str]] = []
+        told = told_between(
+            self._connection, [r.shown.record_id for r in renewals if r.shown.type == LINK]
+        )
         for one in renewals:
-            row = link_of(one.shown, one.born_lamport)
+            row = link_of(one.shown, one.born_lamport, told.get(one.shown.record_id, NEVER_TOLD))
             if row is not None:
                 rows.append(link_columns(row))
             elif _was(one, LINK):
@@ -216,6 +223,16 @@ class Shelf:
         if rows:
             self._connection.executemany(PUT_LINK, rows)
 
+    # -- names -----------------------------------------------------------------------------
+
+    def _put_names(self, renewals: Iterable[Renewal]) -> None:
+        for one in renewals:
+            had = one.before is not None and may_name(one.before.state.type, one.before.state.tags)
+            if had:
+                self._connection.execute(DROP_NAMES, (one.shown.record_id,))
+            if may_name(one.shown.type, one.shown.tags):
+                self._connection.executemany(PUT_NAME, name_columns(names_of(one.shown)))
+
 
 def _was(one: Renewal, of_type: str) -> bool:
     return one.before is not None and one.before.state.type == of_type
@@ -224,6 +241,11 @@ def _was(one: Renewal, of_type: str) -> bool:
 def link_columns(row: LinkRow) -> tuple[Any, ...]:
     """The row as bindings of PUT_LINK."""
     return tuple([getattr(row, name) for name in LINK_COLUMNS])
+
+
+def name_columns(rows: Iterable[NameRow]) -> list[tuple[Any, ...]]:
+    """The rows as bindings of PUT_NAME."""
+    return [tuple([getattr(row, name) for name in NAME_COLUMNS]) for row in rows]
 
 
 def _numbered(columns: tuple[str, ...]) -> str:
@@ -249,4 +271,9 @@ _RENEW_MEMORY: Final = (
 )
 PUT_LINK: Final = (
     f"INSERT OR REPLACE INTO link({', '.join(LINK_COLUMNS)}) VALUES({_numbered(LINK_COLUMNS)})"
+)
+DROP_NAMES: Final = "DELETE FROM entity_name WHERE record_id = ?"
+PUT_NAME: Final = (
+    f"INSERT OR REPLACE INTO entity_name({', '.join(NAME_COLUMNS)})"
+    f" VALUES({_numbered(NAME_COLUMNS)})"
 )

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from aimem_node.store.projection import link_of, memory_of
-from aimem_node.store.rows import KeptRecord, MemoryRow
+from aimem_node.store.projection import LINK, link_of, memory_of, names_of
+from aimem_node.store.rows import KeptRecord, LinkRow, MemoryRow
 from aimem_node.store.view import View, kept_record
 from aimem_sync.digest import Digest, bucket_of, record_hash
-from aimem_sync.display import display
+from aimem_sync.display import Display, display
 from aimem_sync.faults import PeerFault
 from aimem_sync.log import Head, admit
 from aimem_sync.merge import apply
@@ -123,12 +123,18 @@ def _records(view: View, found: Verified) -> Iterator[str]:
                 yield f"the row of memory {name} is not what its record says"
             if view.tag_rows(kept.rid) != (() if row is None else row.tags):
                 yield f"the tags of memory {name} are not what its record says"
-            if link_of(shown, kept.born_lamport) != view.link(name):
+            if shown_link(view, shown, kept.born_lamport) != view.link(name):
                 yield f"the row of link {name} is not what its record says"
+            if names_of(shown) != view.name_rows(name):
+                yield f"the names in {name} are not what its record says"
     for name in view.links_without_record(PROBLEMS_MAX):
         yield f"the row of link {name} stands for no record"
+    for name in view.names_without_record(PROBLEMS_MAX):
+        yield f"the names of {name} stand for no record"
     for bucket in digest.differing(view.digest()):
         yield f"bucket {bucket} of the digest is not the sum of its records"
+    if not view.population_is_right():
+        yield "the counts of live memories by namespace and agent are not what there is"
 
 
 def _folded(view: View, found: Verified) -> Iterator[str]:
@@ -186,6 +192,13 @@ def _hash_of(view: View, record_id: str) -> bytes | None:
         return record_hash(view.state(record_id))
     except (ValueError, LookupError, TypeError, PeerFault):
         return None
+
+
+def shown_link(view: View, shown: Display, born_lamport: int) -> LinkRow | None:
+    """The row that a record and its ops make of a link."""
+    if shown.type != LINK:
+        return None
+    return link_of(shown, born_lamport, view.told_between(shown.record_id))
 
 
 def shown_row(view: View, record_id: str) -> MemoryRow | str | None:

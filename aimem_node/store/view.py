@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.store.fulltext import Mode, SearchResult, search
-from aimem_node.store.listing import Filter, Key, Order, list_memories
+from aimem_node.store.listing import Filter, Key, Order, conditions, list_memories
 from aimem_node.store.matching import matching_ids, similar_titles
 from aimem_node.store.rows import (
     MEMORY_SELECT,
@@ -22,8 +22,11 @@ from aimem_node.store.rows import (
     MemoryRow,
     memory_row,
 )
+from aimem_node.store.sight import MESSAGES, Sight
 from aimem_node.store.view_links import LinkView
 from aimem_node.store.view_log import LogView
+from aimem_node.store.view_names import NameView
+from aimem_node.store.view_population import PopulationView
 from aimem_sync.display import Display, display
 from aimem_sync.state import RecordState, decode_state
 
@@ -34,7 +37,7 @@ CANDIDATES_MAX: Final = 5
 _LAST_CHARACTER: Final = "\U0010ffff"
 
 
-class View(LinkView, LogView):
+class View(LinkView, LogView, NameView, PopulationView):
     """What one transaction sees."""
 
     # -- records ---------------------------------------------------------------------------
@@ -61,6 +64,16 @@ class View(LinkView, LogView):
             prefix + _LAST_CHARACTER,
         )
         return found is not None
+
+    def record_marks(self, prefix: str) -> tuple[tuple[str, bytes], ...]:
+        """The records whose ids begin like this, each with its hash: what changes with them."""
+        return tuple(
+            self._connection.execute(
+                "SELECT record_id, hash FROM record WHERE record_id >= ? AND record_id < ?"
+                " ORDER BY record_id",
+                (prefix, prefix + _LAST_CHARACTER),
+            )
+        )
 
     def record_rows(self, record_id: str, limit: int) -> list[tuple[Any, ...]]:
         """The same as they stand in the file, read or not: see kept_record."""
@@ -94,24 +107,29 @@ class View(LinkView, LogView):
 
     # -- memories --------------------------------------------------------------------------
 
-    def resolve_id(self, text: str, *, deleted: bool = False, path: str = "$.id") -> str:
+    def resolve_id(
+        self, text: str, *, deleted: bool = False, path: str = "$.id", sight: Sight | None = None
+    ) -> str:
         """The id that `text` names: exactly, or as the beginning of one live or archived memory.
 
-        With `deleted`, an exact id of a deleted memory will do too. Raises Failure NOT_FOUND, or
-        AMBIGUOUS with up to five of the ids it could be.
+        With `deleted`, an exact id of a deleted memory will do too. What is out of sight might as
+        well not exist. Raises Failure NOT_FOUND, or AMBIGUOUS with up to five of the ids that it
+        could be.
         """
-        life = self._value("SELECT life FROM memory WHERE record_id = ?", text)
+        seen, values = _seen(sight)
+        life = self._value(f"SELECT life FROM memory m WHERE record_id = ?{seen}", text, *values)  # noqa: S608
         if life is not None and (deleted or life != "deleted"):
             return text
         found: list[str] = []
         # A record that is gone is not named any more, not even as the beginning of another's id:
         # whoever deletes "1" twice must not lose "10".
-        gone = self._value("SELECT 1 FROM record WHERE record_id = ?", text)
+        hidden = life is None and self._value("SELECT 1 FROM memory WHERE record_id = ?", text)
+        gone = not hidden and self._value("SELECT 1 FROM record WHERE record_id = ?", text)
         if text and not gone:
             rows = self._connection.execute(
-                "SELECT record_id FROM memory WHERE record_id >= ? AND record_id < ?"
-                " AND life <> 'deleted' ORDER BY record_id LIMIT ?",
-                (text, text + _LAST_CHARACTER, CANDIDATES_MAX + 1),
+                "SELECT record_id FROM memory m WHERE record_id >= ? AND record_id < ?"  # noqa: S608
+                f" AND life <> 'deleted'{seen} ORDER BY record_id LIMIT ?",
+                (text, text + _LAST_CHARACTER, *values, CANDIDATES_MAX + 1),
             )
             found = [record_id for (record_id,) in rows]
         if not found:
@@ -145,13 +163,16 @@ class View(LinkView, LogView):
         )
         return [memory_row(columns) for columns in rows]
 
-    def live_by_title(self, namespace: str, title: str, now_us: int) -> MemoryRow | None:
+    def live_by_title(
+        self, namespace: str, title: str, now_us: int, sight: Sight | None = None
+    ) -> MemoryRow | None:
         """The live memory with exactly this title there; the first written if there are several."""
+        seen, values = _seen(sight)
         columns = self._connection.execute(
             f"SELECT {MEMORY_SELECT} FROM memory m"  # noqa: S608
             " WHERE life = 'live' AND namespace = ? AND title = ?"
-            " AND (expires_us IS NULL OR expires_us > ?) ORDER BY lamport, write_id LIMIT 1",
-            (namespace, title, now_us),
+            f" AND (expires_us IS NULL OR expires_us > ?){seen} ORDER BY lamport, write_id LIMIT 1",
+            (namespace, title, now_us, *values),
         ).fetchone()
         return None if columns is None else memory_row(columns)
 
@@ -177,37 +198,53 @@ class View(LinkView, LogView):
         """Live memories whose titles share a telling word. See matching."""
         return similar_titles(self._connection, title, wanted, limit)
 
-    def expired(self, now_us: int, limit: int) -> list[MemoryRow]:
+    def expired(self, now_us: int, limit: int, sight: Sight | None = None) -> list[MemoryRow]:
         """Live memories whose life had ended by then, the longest ended first."""
+        seen, values = _seen(sight)
         rows = self._connection.execute(
             f"SELECT {MEMORY_SELECT} FROM memory m WHERE life = 'live'"  # noqa: S608
-            " AND expires_us IS NOT NULL AND expires_us <= ? ORDER BY expires_us, rid LIMIT ?",
-            (now_us, limit),
+            f" AND expires_us IS NOT NULL AND expires_us <= ?{seen}"
+            " ORDER BY expires_us, rid LIMIT ?",
+            (now_us, *values, limit),
         )
         return [memory_row(columns) for columns in rows]
 
-    def expiring(self, from_us: int, until_us: int) -> int:
-        """How many live memories end their life after `from_us` and by `until_us`."""
+    def expiring(self, from_us: int, until_us: int, wanted: Filter) -> int:
+        """How many of the live memories wanted end their life after `from_us`, by `until_us`."""
+        where, values = conditions(wanted)
         count = self._value(
-            "SELECT count(*) FROM memory WHERE life = 'live' AND expires_us IS NOT NULL"
-            " AND expires_us > ? AND expires_us <= ?",
+            f"SELECT count(*) FROM memory m WHERE {where} AND m.expires_us IS NOT NULL"  # noqa: S608
+            " AND m.expires_us > ? AND m.expires_us <= ?",
+            *values,
             from_us,
             until_us,
         )
         return int(count)
 
-    def removed(self, before_us: int | None, after_rid: int, limit: int) -> list[MemoryRow]:
+    def removed(
+        self, before_us: int | None, after_rid: int, limit: int, sight: Sight | None = None
+    ) -> list[MemoryRow]:
         """Archived and deleted memories, by row: what a purge takes. `after_rid` 0 begins.
 
         `before_us`: only those archived, or last changed if deleted, before then.
         """
+        seen, values = _seen(sight)
         rows = self._connection.execute(
             f"SELECT {MEMORY_SELECT} FROM memory m"  # noqa: S608
             " WHERE life IN ('archived', 'deleted') AND rid > ?"
-            " AND (? IS NULL OR coalesce(archived_us, updated_us) < ?) ORDER BY rid LIMIT ?",
-            (after_rid, before_us, before_us, limit),
+            f" AND (? IS NULL OR coalesce(archived_us, updated_us) < ?){seen} ORDER BY rid LIMIT ?",
+            (after_rid, before_us, before_us, *values, limit),
         )
         return [memory_row(columns) for columns in rows]
+
+    def newest_by(self, agent_id: str) -> int | None:
+        """When the live memory was stored that came last of those an agent said; None for none."""
+        found = self._value(
+            "SELECT created_us FROM memory WHERE life = 'live' AND agent_id = ?"
+            " ORDER BY rid DESC LIMIT 1",
+            agent_id,
+        )
+        return None if found is None else int(found)
 
     # -- the rest --------------------------------------------------------------------------
 
@@ -224,59 +261,63 @@ class View(LinkView, LogView):
         ).fetchone()
         return None if row is None else IdemRow(*row)
 
-    def namespace_counts(
-        self, now_us: int | None = None, below: str = "", limit: int = 10_000
-    ) -> list[tuple[str, int]]:
-        """Namespaces with how many live memories each holds, in the order of their names.
+    def namespace_counts(self, wanted: Filter, limit: int = 10_000) -> list[tuple[str, int]]:
+        """Namespaces with how many of the memories wanted each holds, by name."""
+        where, values = conditions(wanted)
+        return list(
+            self._connection.execute(
+                f"SELECT m.namespace, count(*) FROM memory m WHERE {where}"  # noqa: S608
+                " GROUP BY m.namespace ORDER BY m.namespace LIMIT ?",
+                (*values, limit),
+            )
+        )
 
-        `below`: only this one and those below it. `now_us`: not those whose life has ended.
+    def counts(self, now_us: int | None = None, sight: Sight | None = None) -> Counts:
+        """Totals of what is seen, without messages.
+
+        `now_us`: live ones whose life has ended by then are not counted.
         """
-        return list(
-            self._connection.execute(
-                "SELECT namespace, count(*) FROM memory WHERE life = 'live'"
-                " AND (?1 = '' OR namespace = ?1"
-                "      OR (namespace >= ?1 || '/' AND namespace < ?1 || '0'))"
-                " AND (?2 IS NULL OR expires_us IS NULL OR expires_us > ?2)"
-                " GROUP BY namespace ORDER BY namespace LIMIT ?3",
-                (below, now_us, limit),
-            )
-        )
-
-    def archived_counts(self, limit: int = 10_000) -> list[tuple[str, int]]:
-        """Namespaces with how many archived memories each holds."""
-        return list(
-            self._connection.execute(
-                "SELECT namespace, count(*) FROM memory WHERE life = 'archived'"
-                " GROUP BY namespace ORDER BY namespace LIMIT ?",
-                (limit,),
-            )
-        )
-
-    def counts(self, now_us: int | None = None) -> Counts:
-        """Totals. `now_us`: live ones whose life has ended by then are not counted."""
+        live, values = conditions(Filter(now_us=now_us, but_below=MESSAGES, sight=sight))
         tiers = dict(
             self._connection.execute(
-                "SELECT tier, count(*) FROM memory INDEXED BY memory_by_namespace"
-                " WHERE life = 'live' AND (?1 IS NULL OR expires_us IS NULL OR expires_us > ?1)"
-                " GROUP BY tier",
-                (now_us,),
+                "SELECT m.tier, count(*) FROM memory m INDEXED BY memory_by_namespace"  # noqa: S608
+                f" WHERE {live} GROUP BY m.tier",
+                values,
             )
         )
-        count = self._value
+
+        def count(life: str | None, more: str = "") -> int:
+            where, bound = conditions(Filter(life=life, but_below=MESSAGES, sight=sight))
+            return int(self._value(f"SELECT count(*) FROM memory m WHERE {where}{more}", *bound))  # noqa: S608
+
         return Counts(
             live=sum(tiers.values()),
             by_tier=tiers,
-            archived=count("SELECT count(*) FROM memory WHERE life = 'archived'"),
-            deleted=count("SELECT count(*) FROM memory WHERE life = 'deleted'"),
-            links=count("SELECT count(*) FROM link WHERE life = 'live'"),
+            archived=count("archived"),
+            deleted=count("deleted"),
+            links=self._links_seen(sight),
             # Nothing of a log is ever removed, but positions may leap: see install.
             ops=sum(seq for _, seq in self.have()),
-            origins=count("SELECT count(*) FROM origin"),
-            records=count("SELECT count(*) FROM record"),
-            conflicts=count(
-                "SELECT count(*) FROM memory WHERE conflicts > 0 AND life <> 'deleted'"
-            ),
+            origins=self._value("SELECT count(*) FROM origin"),
+            records=self._value("SELECT count(*) FROM record"),
+            conflicts=count(None, " AND m.conflicts > 0"),
         )
+
+    def _links_seen(self, sight: Sight | None) -> int:
+        """Live links of which both ends are seen. Where only messages are out of sight all are
+        counted: hardly a link leads to one."""
+        seen, values = _seen(sight if sight is not None and sight.narrows else None)
+        ends, bound = "", []
+        for end in ("source_id", "target_id") if seen else ():
+            ends += f" AND EXISTS (SELECT 1 FROM memory m WHERE m.record_id = link.{end}{seen})"  # noqa: S608
+            bound += values
+        return int(self._value(f"SELECT count(*) FROM link WHERE life = 'live'{ends}", *bound))  # noqa: S608
+
+
+def _seen(sight: Sight | None) -> tuple[str, list[Any]]:
+    """What a condition on `memory m` goes on with, and its bindings."""
+    sql, values = ("", []) if sight is None else sight.condition()
+    return (f" AND {sql}" if sql else ""), values
 
 
 def kept_record(row: tuple[Any, ...]) -> KeptRecord:

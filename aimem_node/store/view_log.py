@@ -90,6 +90,15 @@ class LogView(ViewBase):
         )
         return {Origin(node_id, inc): Head(have, head) for node_id, inc, have, head in rows}
 
+    def written_before(self, wall_us: int) -> Cursor:
+        """How far each log had come at a moment, by its writer's clock. Walks the whole log."""
+        rows = self._connection.execute(
+            "SELECT node_id, incarnation, max(seq) FROM op JOIN origin USING(oid)"
+            " WHERE wall_us < ? GROUP BY oid",
+            (wall_us,),
+        )
+        return Cursor({Origin(node_id, inc): seq for node_id, inc, seq in rows})
+
     def floor(self) -> Cursor:
         """Up to where bodies have been given up for their age. See truncation."""
         rows = self._connection.execute(

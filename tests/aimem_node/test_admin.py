@@ -42,7 +42,10 @@ def test_a_certificate_is_pinned_listed_and_removed(data_dir: Path, tmp_path: Pa
     added = do(data_dir, "pin-add", certificate=str(file), name="laptop")
     assert added["fingerprint"] == other["fingerprint"]
     [pin] = do(data_dir, "pin-list")["pins"]
-    assert pin == {"fingerprint": other["fingerprint"], "name": "laptop", "role": "writer"}
+    assert pin == {
+        "fingerprint": other["fingerprint"], "name": "laptop", "role": "writer", "place": "",
+    }  # fmt: skip
+    assert added["sees"].startswith("everything")
     assert do(data_dir, "pin-remove", name="laptop")["removed"] == [other["fingerprint"]]
     assert do(data_dir, "pin-list")["pins"] == []
     assert refused(data_dir, "pin-remove", name="laptop").code == Code.NOT_FOUND

@@ -188,6 +188,8 @@ def test_what_is_erased_on_one_node_is_gone_from_every_file_of_every_node(three:
     three.call("b", "Update", id=gone, content="quetzal second")
     three.until_level()
     three.stop("c")
+    one_is_enough = [{"action": "purge", "level": "admin"}]
+    three.call("b", "PolicySet", namespace="*", rules=one_is_enough)
     assert three.call("b", "Forget", pattern="quetzal", erase=True)["deleted"] == 1
     three.start("c")
     three.until_level()

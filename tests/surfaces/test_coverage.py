@@ -12,6 +12,7 @@ ELSEWHERE = {
     "Import": "aimem import reads files: tests of the command line and of transfer",
     "Export": "a stream: test_raw.py",
     "Events": "a stream: test_raw.py",
+    "Audit": "a stream, for the operator: tests of audit and of aimem-node audit",
     "Backup": "test_raw.py",
 } | dict.fromkeys(
     ("Invite", "Join", "Approve", "PromoteMember", "Evict", "Leave", "RotateKey", "ForceEpoch"),

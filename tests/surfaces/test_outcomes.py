@@ -12,8 +12,10 @@ import pytest
 from aimem_node.client.wire_http import request as http_request
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.contract.values import (
+    Awaiting,
     Outcome,
     PeerStatus,
+    PendingApproveResponse,
     StoreResponse,
     WaitDurableResponse,
     WriteResult,
@@ -29,6 +31,13 @@ PEERS = (
 PENDING = WriteResult(
     outcome=Outcome.PENDING, write_ids=(f"{'c' * 32}.{'d' * 16}:7",), acks=1, needed=2,
     reason="the time was up", peers=PEERS,
+)  # fmt: skip
+WAITS = WriteResult(
+    outcome=Outcome.AWAITING_APPROVAL, write_ids=(f"{'c' * 32}.{'d' * 16}:7",), acks=1, needed=1,
+    awaiting=Awaiting(
+        pending_id="4f2a-91", action="store", namespace="a", set_at="team",
+        reason="it needs the approval of another operator", rule="store: approve (admin)",
+    ),
 )  # fmt: skip
 NOT_WRITTEN = Failure(
     Code.NOT_WRITTEN,
@@ -141,6 +150,64 @@ def test_http_says_202_while_a_write_is_pending_and_201_or_200_when_it_is_not(st
     answer(stub, StoreResponse(id="m", write=committed))
     assert post(stub)[0] in (200, 201)
     assert Http(stub).call("Store", **STORE)["write"]["outcome"] == "committed"
+
+
+@pytest.mark.parametrize("name", [name for name in WAYS if name not in ("cli", "http")])
+def test_a_write_that_waits_for_approval_is_an_answer_that_names_the_rule(
+    stub: Stub, name: str
+) -> None:
+    answer(stub, StoreResponse(write=WAITS))
+    opened = WAYS[name](stub)
+    try:
+        told = opened.call("Store", **STORE)
+    finally:
+        opened.close()
+    assert (told["id"], told["write"]["outcome"]) == ("", "awaiting_approval")
+    awaiting = told["write"]["awaiting"]
+    assert (awaiting["pending_id"], awaiting["rule"], awaiting["set_at"]) == (
+        "4f2a-91", "store: approve (admin)", "team",
+    )  # fmt: skip
+
+
+def test_http_says_202_while_a_write_waits_for_approval(stub: Stub) -> None:
+    answer(stub, StoreResponse(write=WAITS))
+    status, _, shown = post(stub)
+    assert (status, shown["write"]["awaiting"]["pending_id"]) == (202, "4f2a-91")
+
+
+def test_an_agent_is_told_in_one_line_that_its_write_waits_for_approval(stub: Stub) -> None:
+    answer(stub, StoreResponse(write=WAITS))
+    result = by_mcp(stub)
+    assert not result.is_error
+    _, line = [part.text for part in result.content]
+    assert line.startswith("nothing was done yet: it needs the approval of another operator")
+    assert "'store: approve (admin)' set at team" in line
+    assert "4f2a-91" in line
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_the_command_ends_with_9_when_a_write_waits_and_names_who_may_approve(
+    stub: Stub, more: list[str]
+) -> None:
+    answer(stub, StoreResponse(write=WAITS))
+    done = shell(stub, "store", "t", "c", *more)
+    assert done.returncode == 9
+    [line] = done.stderr.splitlines()
+    assert "approval of another operator" in line
+    assert "aimem pending approve 4f2a-91" in line
+    assert bool(done.stdout) == bool(more)
+
+
+def test_two_words_are_one_command_where_the_first_alone_is_none(stub: Stub) -> None:
+    answer(stub, PendingApproveResponse(status="approved", approved=True, id="4f2a"))
+    assert shell(stub, "pending", "approve", "4f2a", "--json").returncode == 0
+    assert stub.dispatch.asked[-1][0] == "PendingApprove"
+    assert stub.dispatch.asked[-1][1].id == "4f2a"
+    assert "pending-approve" in shell(stub, "pending", "approve", "--help").stdout
+    assert "policy-explain" in shell(stub, "help", "policy", "explain").stdout
+    unknown = shell(stub, "pending", "nothing")
+    assert unknown.returncode == 2
+    assert "unknown command 'pending'" in unknown.stderr
 
 
 @pytest.mark.parametrize(("given", "told"), [(None, "1"), (7, "7"), (0.2, "1"), ("soon", "1")])

@@ -28,7 +28,9 @@ class KgQueryRequest:
     max_depth: int = 1
     """Steps from there."""
     valid_at: int | None = None
-    """Only links that held at this moment; absent means those that hold now."""
+    """Only links that held at this moment; absent means now, or the moment of as_of where that
+    is earlier.
+    """
     as_of: int | None = None
     """As it was known at this moment, whatever has been learned since."""
     allowed_agents: tuple[str, ...] = ()

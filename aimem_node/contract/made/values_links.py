@@ -71,6 +71,8 @@ class GetLinksRequest:
 
     id: str
     """The id, or the first characters of it."""
+    limit: int = 200
+    """At most this many from it and as many to it: those that began to hold last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,3 +81,5 @@ class GetLinksResponse:
 
     links: tuple[MemoryLink, ...] = ()
     count: int = 0
+    truncated: bool = False
+    """True when there are more than the limit, from it or to it."""

@@ -33,7 +33,7 @@ class StatsResponse:
     """What Stats answers."""
 
     total: int = 0
-    """Live memories."""
+    """Live memories, as far as the caller sees them, without messages."""
     by_tier: tuple[TierCount, ...] = ()
     by_namespace: tuple[NamespaceCount, ...] = ()
     expiring_soon: int = 0
@@ -188,13 +188,15 @@ class EventsRequest:
     """What Events is asked."""
 
     after: str | None = None
-    """The token of the last event that was seen; from now on when absent; "start" for the
-    beginning.
+    """The token of the last event that was seen, on this node, before or after a restart of it;
+    from now on when absent; "start" for the beginning.
     """
     namespace: str | None = None
     """Only this namespace; with a trailing /* everything below it too."""
     limit: int | None = None
     """End after this many events; go on for ever when absent."""
+    events: str | None = None
+    """Names of events, joined by commas; all when absent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,15 +204,15 @@ class Event:
     """One thing that happened."""
 
     token: str = ""
-    """Ask again after this token to go on."""
+    """Ask this node again after this token to go on. It is of no use to another node."""
     event: str = ""
-    """memory_stored, memory_updated, memory_archived, memory_deleted, link_added, link_changed,
-    ...
-    """
+    """memory_stored, message_sent, link_invalidated, policy_set, record_purged, ..."""
     id: str = ""
     namespace: str = ""
     author: str = ""
     happened_at: int | None = None
+    agent_id: str = ""
+    """Who spoke, where what was written says so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

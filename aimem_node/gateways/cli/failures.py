@@ -34,7 +34,7 @@ EXITS = {
 }
 """Exit code of each failure code, as in contract/errors.py."""
 PENDING_EXIT = 9
-"""Exit code of a write that is done, but not yet on as many nodes as it should be."""
+"""Exit code of a write that is not on as many nodes as it should be, or waits for approval."""
 
 
 class CallFailure(Exception):  # noqa: N818 - the contract's word for it
@@ -137,6 +137,13 @@ def peer_lines(peers: Any) -> list[str]:
 
 def pending(write: dict[str, Any]) -> str:
     """What is still open about a write that is pending, on one line."""
+    awaiting = write.get("awaiting")
+    if isinstance(awaiting, dict):
+        return (
+            f"nothing was done yet: {awaiting.get('reason')}, says the rule"
+            f" {awaiting.get('rule')!r} set at {awaiting.get('set_at')}. It waits as"
+            f" {awaiting.get('pending_id')}: aimem pending approve {awaiting.get('pending_id')}"
+        )
     why = "; ".join(peer_lines(write.get("peers"))) or write.get("reason") or "no reason is known"
     return (
         f"pending: on {write.get('acks', 0)} of {write.get('needed', 0)} nodes so far ({why}). "

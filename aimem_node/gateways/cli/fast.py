@@ -34,8 +34,8 @@ OPERATORS_WORDS = (
     "bench",
 )  # fmt: skip
 """Commands of aimem-node that people look for here."""
-PENDING = b'"outcome":"pending"'
-"""In the text of every answer that says so: it is canonical JSON."""
+OPEN = (b'"outcome":"pending"', b'"outcome":"awaiting_approval"')
+"""In the text of every answer to a write that is not done yet: it is canonical JSON."""
 INTERRUPTED = 130
 """What shells expect of a command ended by Ctrl-C."""
 
@@ -81,7 +81,11 @@ def run(word: str, rest: list[str], settings: dict[str, Any], env: Mapping[str, 
     if not word or word == "help" or settings.get("help") or arguments.wants_help(rest):
         from aimem_node.gateways.cli import helping
 
-        return helping.show(rest if word == "help" else [word])
+        words = rest if word == "help" else [word, *rest]
+        plain = [one for one in words if one and not one.startswith("-")]
+        if len(plain) > 1 and plain[0] not in COMMANDS:
+            plain = surfaces.in_words(surfaces.load(), plain)
+        return helping.show(plain[:1])
     if word in COMMANDS:
         return _own(word, rest, settings, env)
     return operate(word, rest, settings, env)
@@ -90,6 +94,7 @@ def run(word: str, rest: list[str], settings: dict[str, Any], env: Mapping[str, 
 def operate(word: str, rest: list[str], settings: dict[str, Any], env: Mapping[str, str]) -> int:
     """Call the operation behind a command and print its answer."""
     surface = surfaces.load()
+    word, *rest = surfaces.in_words(surface, [word, *rest])
     operation = surfaces.find(surface, word)
     if operation is None:
         raise unknown_command(surface, word, "aimem")
@@ -183,6 +188,9 @@ def print_answer(
     asked: dict[str, Any] | None = None,
 ) -> int:
     """Print an answer as was asked for. `asked` is what was typed."""
+    waits = _open_write(answer)
+    if waits and waits["outcome"] != "pending" and not settings.get("json"):
+        return exit_code(answer)  # nothing was done, so there is nothing to show
     if settings.get("json") and not sys.stdout.isatty():
         sys.stdout.write(answer.decode("utf-8").rstrip("\n") + "\n")
         return exit_code(answer)
@@ -202,16 +210,24 @@ def print_answer(
 
 def exit_code(answer: bytes) -> int:
     """0, or that of a write that is pending, after saying on stderr what it waits for."""
-    if PENDING not in answer:
+    write = _open_write(answer)
+    if write is None:
         return 0
+    failures.note(failures.pending(write))
+    return failures.PENDING_EXIT
+
+
+def _open_write(answer: bytes) -> dict[str, Any] | None:
+    """How a write stands that is pending or waits for approval; None for every other answer."""
+    if not any(mark in answer for mark in OPEN):
+        return None
     import json
 
     value = json.loads(answer)
     write = value.get("write") if isinstance(value, dict) else None
-    if not isinstance(write, dict) or write.get("outcome") != "pending":
-        return 0  # some memory's metadata has such a field
-    failures.note(failures.pending(write))
-    return failures.PENDING_EXIT
+    if not isinstance(write, dict) or write.get("outcome") not in ("pending", "awaiting_approval"):
+        return None  # some memory's metadata has such a field
+    return write
 
 
 def _print_stream(operation: dict[str, Any], lines: Any, settings: dict[str, Any]) -> int:

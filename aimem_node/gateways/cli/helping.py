@@ -32,7 +32,8 @@ MEANT: dict[Any, str] = {
 """What a caller at a terminal means by leaving a field out (see fast.fill_in)."""
 
 EXIT_CODES = (
-    "Exit codes: 0 done; 9 written, but not yet on as many nodes as it should be; 2 wrong command; "
+    "Exit codes: 0 done; 9 written, but not yet on as many nodes as it should be, "
+    "or waiting for approval; 2 wrong command; "
     "3 not found; 4 conflict; 5 not done, try again; 6 not allowed; 7 damaged or lost; "
     "8 not known to this node; 1 a mistake of the node."
 )

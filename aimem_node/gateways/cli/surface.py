@@ -34,6 +34,15 @@ def find(surface: dict[str, Any], word: str) -> dict[str, Any] | None:
     return found
 
 
+def in_words(surface: dict[str, Any], words: list[str]) -> list[str]:
+    """The words of a command with its first two as one, where only that is a command:
+    `policy explain` is policy-explain."""
+    if len(words) < 2 or find(surface, words[0]) is not None:
+        return words
+    joined = f"{words[0]}-{words[1]}"
+    return words if find(surface, joined) is None else [joined, *words[2:]]
+
+
 def flag_of(field: dict[str, Any]) -> str:
     """The long flag of a field: `--ttl-secs` for `ttl_secs`."""
     return "--" + str(field["name"]).replace("_", "-")

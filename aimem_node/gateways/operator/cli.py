@@ -329,8 +329,8 @@ def _token_list(asked: argparse.Namespace) -> int:
             "name": one["name"],
             "role": one["role"],
             "may speak for": one["agent"],
-            "stands in": one["place"] or "(sees everything)",
             "expires": _expiry(one["expires_us"], now_us),
+            "stands in": one["place"] or "(sees everything)",
         }
         for one in done["tokens"]
     ]

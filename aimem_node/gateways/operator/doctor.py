@@ -231,6 +231,9 @@ def check_access(data_dir: str) -> list[Finding]:
     now_us = time.time_ns() // 1000
     old = [one["name"] for one in tokens if (one.get("expires_us") or now_us) < now_us]
     said = f"{len(pins)} pinned certificates, {len(tokens)} tokens"
+    free = sum(not one.get("place") for one in (*pins, *tokens))
+    if free:
+        said += f"; {free} of them see everything, having no place"
     if old:
         mend = f"aimem-node token revoke {old[0]} --data-dir {data_dir}"
         return [warning("access", f"{said}; expired: {', '.join(old)}", mend)]

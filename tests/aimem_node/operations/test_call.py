@@ -17,22 +17,10 @@ def call(request_key: str, author: str = "user:ann") -> WriteCall:
     tx: Any = SimpleNamespace(request_key=request_key)
     view: Any = SimpleNamespace(state=lambda _record_id: None)
     return WriteCall(
-        author,
-        author,
-        0,
-        view,
-        SeededChance(),
-        none,
-        none,
-        none,
-        none,
-        operator=False,
-        pending=none,
-        find_member=none,
-        operation="Store",
-        place="",
-        tx=tx,
-    )
+        author=author, now_us=0, view=view, chance=SeededChance(), touches=none, node=none,
+        says=none, agent_pattern="*", operator=False, pending=none, find_member=none,
+        operation="Store", place="", desk=none, book=none, tx=tx,
+    )  # fmt: skip
 
 
 def test_the_same_request_key_names_the_same_new_records() -> None:

@@ -5,11 +5,16 @@ from typing import Any
 import pytest
 
 from aimem_node.contract.errors import Code, Failure
-from aimem_node.operations.events import event_name
+from aimem_node.operations.events import EVENTS, event_name, event_of
+from aimem_node.operations.kept import KINDS
+from aimem_node.store.listing import Filter
+from aimem_node.store.sight import Sight
+from aimem_node.store.view import View
 from aimem_sync.dot import Dot, Origin
 from aimem_sync.edit import Edit
 from aimem_sync.log import Head, append
 from aimem_sync.op import Kind, Op, Stamp
+from tests.every_write import writes
 from tests.harness import Harness
 
 ME = Origin("a" * 32, "b" * 16)
@@ -36,7 +41,8 @@ NEW = {"facts": {}, "namespace": "n", "life": {"is": "live"}}
         ({"set": {"life": {"is": "archived"}}}, "memory_archived"),
         ({"set": {"life": {"is": "deleted"}}}, "memory_deleted"),
         ({"type": "link", "set": {"body": {}}}, "link_added"),
-        ({"type": "link", "set": {"valid_until": 5}}, "link_changed"),
+        ({"type": "link", "set": {"valid_until": 5}}, "link_invalidated"),
+        ({"type": "link", "set": {"valid_until": None}}, "link_changed"),
         ({"type": "link", "set": {"life": {"is": "deleted"}}}, "link_deleted"),
     ],
 )
@@ -89,3 +95,71 @@ def test_a_link_lies_where_the_memory_lies_that_says_it(node: Harness) -> None:
         ("memory_stored", "n"),
         ("link_added", "n"),
     ]
+
+
+def test_every_kind_of_write_makes_an_event_that_can_be_subscribed_to(node: Harness) -> None:
+    for operation, fields in writes(node).items():
+        node.call(operation, **fields)
+
+    def read(view: View) -> list[tuple[str, str | None]]:
+        return [(p.op.record_id, event_name(p.op)) for p in view.ops_after(0, 10_000)]
+
+    named = node.core.store.readers.submit(read, 5_000).result(10)
+    assert {name for _, name in named} <= {*EVENTS, None}
+    silent = {record_id.partition(":")[0] for record_id, name in named if name is None}
+    assert not silent & KINDS - {"subscription"}, "only what was erased, and bookkeeping"
+    assert {
+        "message_sent", "message_read", "agent_registered", "standard_set", "policy_set",
+        "copies_set", "pending_requested", "pending_decided", "subscription_added",
+        "subscription_deleted", "record_purged",
+    } <= {name for _, name in named}  # fmt: skip
+
+
+def test_only_the_events_asked_for_are_told(node: Harness) -> None:
+    record_id = node.store("t")
+    node.call("Notify", target_agent_id="x", title="t", payload="p")
+    node.call("Update", id=record_id, content="new")
+    node.call("Notify", target_agent_id="x", title="t", payload="p")
+    assert names(node, 2, events="message_sent") == ["message_sent", "message_sent"]
+    assert names(node, 3, events="message_sent, memory_updated") == [
+        "message_sent", "memory_updated", "message_sent",
+    ]  # fmt: skip
+    with pytest.raises(Failure) as caught:
+        names(node, 1, events="memory_eaten")
+    assert (caught.value.code, caught.value.path) == (Code.INVALID_ARGUMENT, "$.events")
+    assert "memory_stored" in caught.value.next
+
+
+def told(node: Harness, sight: Sight | None) -> list[str]:
+    """The names of all events that someone with this sight hears of, in the order of the log."""
+
+    def read(view: View) -> list[str]:
+        found = (event_of(view, one, Filter(), sight) for one in view.ops_after(0, 10_000))
+        return [event.event for event in found if event is not None]
+
+    found: list[str] = node.core.store.readers.submit(read, 5_000).result(10)
+    return found
+
+
+def test_what_is_no_memory_is_told_to_those_whom_it_concerns(node: Harness) -> None:
+    me = f"user:x@{node.call('Health')['node_id']}"
+    node.call("NamespaceSetStandard", namespace="acme", content="c")
+    node.call("PolicySet", namespace="zeta", quota={"memories": 9})
+    node.call("SetNamespaceCopies", namespace="acme/web", w=1)
+    node.call("AgentRegister", agent_id="ann", agent_type="human")
+    node.call("Subscribe", url="https://hooks.example.com/")
+    gone = node.store("t", namespace="acme/web")
+    node.call("Archive", ids=[gone])
+    node.call("PolicySet", namespace="*", rules=[{"action": "purge", "level": "admin"}])
+    node.call("ArchivePurge")
+    whole = told(node, None)
+    assert set(whole) == {
+        "memory_stored", "standard_set", "policy_set", "copies_set", "agent_registered",
+        "subscription_added", "record_purged",
+    }  # fmt: skip
+    assert "subscription_added" not in told(node, Sight(own=(me,)))
+    assert "record_purged" in told(node, Sight(own=(me,)))
+    assert told(node, Sight(place="acme/web/ui", own=(me,))) == [
+        "memory_stored", "standard_set", "copies_set", "agent_registered", "policy_set",
+    ]  # fmt: skip
+    assert told(node, Sight(place="other", own=(me,))) == ["agent_registered", "policy_set"]

@@ -42,6 +42,21 @@ def test_pinning_twice_changes_nothing_and_pinning_differently_is_refused(
     assert caught.value.code is Code.CONFLICT
 
 
+def test_a_place_is_kept_and_a_bad_one_changes_nothing(home: str, peer: Identity) -> None:
+    add_pin(home, peer.cert_pem, "a", Role.WRITER, "acme/eng")
+    create_token(home, "ci", Role.READER, place="acme")
+    kept = read_access(home)
+    assert [pin.place for pin in kept.pins.values()] == ["acme/eng"]
+    assert [token.place for token in kept.tokens.values()] == ["acme"]
+    for place in ("a b", "a//b", "_x", " a", "a #b", "a\nb", "é"):
+        with pytest.raises(Failure) as caught:
+            create_token(home, "other", Role.READER, place=place)
+        assert caught.value.code is Code.INVALID_ARGUMENT
+    with pytest.raises(Failure, match="writer in acme/eng"):
+        add_pin(home, peer.cert_pem, "a", Role.WRITER)
+    assert read_access(home) == kept
+
+
 def test_comments_and_other_lines_survive_every_change(home: str, peer: Identity) -> None:
     path = Path(home, "access", "pins.txt")
     path.parent.mkdir()

@@ -53,11 +53,23 @@ def test_tokens_are_read_with_their_pattern_and_end() -> None:
     }
 
 
+def test_a_place_stands_behind_all_else() -> None:
+    pins = parse_pins(f"sha256:{A} x writer acme/eng\nsha256:{B} y\n".encode())
+    assert [pin.place for pin in pins.values()] == ["acme/eng", ""]
+    tokens = parse_tokens(f"ci sha256:{A} reader * never acme\n".encode())
+    assert tokens[A].place == "acme"
+    assert parse_pins(format_pin(A, "x", Role.READER, "acme").encode())[A].place == "acme"
+    written = format_token("x", A, Role.READER, "*", None, "acme").encode()
+    assert parse_tokens(written)[A].place == "acme"
+
+
 @pytest.mark.parametrize(
     ("content", "line", "why"),
     [
         (f"\n#\nsha256:{A}", 3, "expected"),
-        (f"sha256:{A} a reader x", 1, "expected"),
+        (f"sha256:{A} a reader x y", 1, "expected"),
+        (f"sha256:{A} a reader x//y", 1, "no place"),
+        (f"sha256:{A} a reader _messages/x", 1, "no place"),
         (f"{A} a reader", 1, "not sha256:"),
         (f"sha256:{A[1:]} a", 1, "not sha256:"),
         (f"sha256:{A}0 a", 1, "not sha256:"),
@@ -65,12 +77,14 @@ def test_tokens_are_read_with_their_pattern_and_end() -> None:
         (f"sha256:{A[:62]}gg a", 1, "not sha256:"),
         (f"sha256:{A} user:ann", 1, "no name"),
         (f"sha256:{A} ../x", 1, "no name"),
+        (f"sha256:{A} ann@{'0' * 32}", 1, "taken for one of that node"),
         (f"sha256:{A} {'x' * 65}", 1, "no name"),
         (f"sha256:{A} a root", 1, "no role"),
         (f"sha256:{A} a Reader", 1, "no role"),
         (f"sha256:{A} a\nsha256:{A.upper()} b", 2, "line 1 already"),
         (f"sha256:{A} a reader\nsha256:{B} a writer", 2, "another role"),
-        (f"sha256:{A} a\nsha256:{B} A", 2, "another role or spelling"),
+        (f"sha256:{A} a reader x\nsha256:{B} a reader y", 2, "another role, place"),
+        (f"sha256:{A} a\nsha256:{B} A", 2, "place or spelling"),
         (f"sha256:{A}\u00a0a", 1, "not plain ASCII"),
         (f"\ufeffsha256:{A} a", 1, "not plain ASCII"),
         (f"sha256:{A} a\u2028sha256:{B} b", 1, "not plain ASCII"),
@@ -92,7 +106,8 @@ def test_a_bad_pin_is_refused_with_the_number_of_its_line(
     ("content", "line", "why"),
     [
         (f"a sha256:{A} reader *", 1, "expected"),
-        (f"a sha256:{A} reader * never x", 1, "expected"),
+        (f"a sha256:{A} reader * never x y", 1, "expected"),
+        (f"ok sha256:{B} reader * never\na sha256:{A} reader * never ../x", 2, "no place"),
         (f"a sha256:{A} reader [a] never", 1, "no pattern"),
         (f"a sha256:{A} reader * forever", 1, "no moment"),
         (f"a sha256:{A} reader * 2027-01-31", 1, "no moment"),

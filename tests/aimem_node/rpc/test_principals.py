@@ -53,9 +53,12 @@ class Door:
         bearer: str | None = None,
         fingerprint: str | None = None,
         http_open: bool = False,
+        place: str = "",
     ) -> Principal:
         self.clock.us += LOOK_EVERY_US
-        authenticator = Authenticator(self.access, self.clock, self.owner, http_open=http_open)
+        authenticator = Authenticator(
+            self.access, self.clock, self.owner, http_open=http_open, place=place
+        )
         return authenticator.authenticate(
             Credentials(channel=channel, uid=uid, pid=None, bearer=bearer, fingerprint=fingerprint)
         )
@@ -166,6 +169,37 @@ def test_a_certificate_without_tls_counts_for_nothing(door: Door, peer: Identity
     add_pin(door.home, peer.cert_pem, "laptop", Role.ADMIN)
     refused = door.refusal(Channel.LOOPBACK, fingerprint=peer.fingerprint)
     assert refused.code is Code.UNAUTHENTICATED
+
+
+def test_everybody_stands_where_the_operator_put_them(door: Door, peer: Identity) -> None:
+    assert door.admit(Channel.UNIX, uid=door.owner, place="acme").place == "acme"
+    assert door.admit(Channel.INPROCESS, place="acme").place == "acme"
+    assert door.admit(Channel.LOOPBACK, http_open=True, place="acme").place == "acme"
+    add_pin(door.home, peer.cert_pem, "laptop", Role.WRITER, "acme/eng")
+    assert door.admit(Channel.TLS, fingerprint=peer.fingerprint, place="acme").place == "acme/eng"
+    bearer = create_token(door.home, "ci", Role.READER, place="acme/web")
+    assert door.admit(Channel.LOOPBACK, bearer=bearer, http_open=True).place == "acme/web"
+    assert door.admit(Channel.UNIX, uid=door.owner).place == ""
+
+
+def test_a_token_never_stands_elsewhere_than_the_connection(door: Door, peer: Identity) -> None:
+    add_pin(door.home, peer.cert_pem, "laptop", Role.WRITER, "acme/eng")
+    plain = create_token(door.home, "plain", Role.READER)
+    same = create_token(door.home, "same", Role.READER, place="acme/eng")
+    other = create_token(door.home, "other", Role.READER, place="acme")
+    for bearer in (plain, same):
+        principal = door.admit(Channel.TLS, fingerprint=peer.fingerprint, bearer=bearer)
+        assert principal.place == "acme/eng"
+    refused = door.refusal(Channel.TLS, fingerprint=peer.fingerprint, bearer=other)
+    assert refused.code is Code.PERMISSION_DENIED
+    assert door.admit(Channel.UNIX, uid=door.owner, bearer=plain, place="acme").place == "acme"
+
+
+def test_a_place_that_is_changed_in_the_file_is_in_force_at_once(door: Door) -> None:
+    bearer = create_token(door.home, "ci", Role.READER, place="acme/web")
+    tokens = Path(door.home, "access", "tokens.txt")
+    tokens.write_text(tokens.read_text().replace("acme/web", "acme/eng"))
+    assert door.admit(Channel.LOOPBACK, bearer=bearer).place == "acme/eng"
 
 
 ANN = Principal("user:ann", Kind.LOCAL, ROLES[Role.ADMIN])

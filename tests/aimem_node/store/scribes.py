@@ -132,6 +132,7 @@ TABLES = {
     "memory": "rid",
     "memory_tag": "tag, rid",
     "link": "record_id",
+    "entity_name": "record_id, spelling",
     "config": "epoch",
 }
 

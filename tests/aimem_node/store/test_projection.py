@@ -39,13 +39,13 @@ def test_any_values_give_a_row_that_the_store_can_keep(bench) -> None:
 
 def test_nothing_is_shown_before_the_creation_has_arrived() -> None:
     assert memory_of(Display("m1", "memory"), 1, 1, "x") is None
-    assert link_of(Display("m1", "link"), 1) is None
+    assert link_of(Display("m1", "link"), 1, (5, 6)) is None
 
 
 def test_one_type_makes_one_kind_of_row() -> None:
     shown = Display("r", "memory", {"body": {}}, life="live")
     assert memory_of(shown, 1, 1, "x") is not None
-    assert link_of(shown, 1) is None
+    assert link_of(shown, 1, (5, 6)) is None
     unknown = Display("r", "hologram", {"body": {}}, life="live")
     assert memory_of(unknown, 1, 1, "x") is None
 

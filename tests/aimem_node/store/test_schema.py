@@ -16,8 +16,9 @@ from aimem_node.store.schema import (
     schema_of,
 )
 from aimem_node.store.store import Store
+from aimem_sync.change import Change
 from aimem_sync.dot import Dot
-from tests.aimem_node.store.scribes import history, whole
+from tests.aimem_node.store.scribes import NOW_US, history, whole
 
 
 def with_one_more(apply) -> tuple[Migration, ...]:
@@ -91,9 +92,40 @@ def of_schema_1(source: Path, data_dir: Path) -> None:
         names = connection.execute("SELECT name FROM pragma_table_info(?)", (table,))
         columns = ", ".join(name for (name,) in names)
         connection.execute(f"INSERT INTO main.{table}({columns}) SELECT {columns} FROM new.{table}")
+    # It knew no start that stood for none, and no observer that was the author.
+    connection.execute("UPDATE link SET valid_from_us = NULL WHERE record_id = 'k1'")
+    connection.execute("UPDATE link SET observed_by = '' WHERE observed_by = author")
     connection.execute("UPDATE meta SET v = ? WHERE k = 'schema'", (b"1",))
     connection.execute("INSERT INTO memory_fts(memory_fts) VALUES('rebuild')")
     connection.close()
+
+
+def put_graph(bench, pen) -> None:
+    """Links with and without a start that somebody named, and entities with their names."""
+    named = {"metadata": {"kind": "entity"}, "tags": ["entity"]}
+    bench.put(
+        pen.memory("e1", "Big  Blue", **named),
+        pen.memory("e2", "gone", **named),
+        pen.memory("e3", "no entity", tags=["entity"]),
+        pen.delete("e2"),
+        Change("entity:e1", "entity", tag=("IBM", "ﬁrm")),
+        Change("entity:e9", "entity", tag=("x",)),
+        Change("entity:e9", "entity", {"life": {"is": "deleted"}}),
+    )
+    for at, start in enumerate([{"valid_from_given": True}, {"valid_from": None}, {}]):
+        link = pen.link(f"k{at}", "e1", "e3")
+        body = {**link.set["body"], **start}
+        bench.do(
+            lambda s, b=body, at=at: bench.pen.write(
+                s, Change(f"k{at}", "link", {"body": b, "valid_until": None}), at_us=NOW_US + at
+            )
+        )
+        if at:
+            bench.do(
+                lambda s, at=at: bench.pen.write(
+                    s, pen.edit(f"k{at}", "link", valid_until=NOW_US), at_us=NOW_US - at
+                )
+            )
 
 
 def test_a_store_of_the_first_schema_comes_forward_with_all_that_the_second_adds(
@@ -108,6 +140,7 @@ def test_a_store_of_the_first_schema_comes_forward_with_all_that_the_second_adds
         session.put_idem("user:ann", "k-mine", b"h" * 32, b"answer", 7, ["mine", "mine2"])
         session.put_idem("user:ann", "k-nothing", b"h" * 32, b"none", 8, [])
 
+    put_graph(bench, pen)
     bench.do(with_answers)
     last = bench.see(lambda view: view.head(bench.pen.origin)).seq
     expected = bench.see(whole)

@@ -173,18 +173,19 @@ def test_counts_say_what_is_there(bench, pen, now_us) -> None:
     assert counts.by_tier == {"short": 1, "mid": 2}
     assert (counts.ops, counts.origins, counts.records, counts.conflicts) == (8, 1, 6, 0)
     assert bench.see(lambda view: view.counts(now_us)).live == 2
-    names = bench.see(lambda view: view.namespace_counts())
+    names = bench.see(lambda view: view.namespace_counts(Filter()))
     assert names == [("a", 1), ("a/b", 1), ("ab", 1)]
-    assert bench.see(lambda view: view.namespace_counts(now_us, "a")) == [("a/b", 1)]
-    assert bench.see(lambda view: view.namespace_counts(limit=1)) == [("a", 1)]
-    assert bench.see(lambda view: view.archived_counts()) == [("a", 1)]
+    assert bench.see(lambda view: view.namespace_counts(Filter(now_us=now_us, below="a"))) == [("a/b", 1)]
+    assert bench.see(lambda view: view.namespace_counts(Filter(), limit=1)) == [("a", 1)]
+    archived = Filter(life="archived")
+    assert bench.see(lambda view: view.namespace_counts(archived)) == [("a", 1)]
 
 
 def test_what_has_ended_and_what_is_about_to(bench, pen, now_us) -> None:
     bench.put(*(pen.memory(f"m{at}", expires_at=now_us + at) for at in range(5)), pen.memory("m9"))
     ended = bench.see(lambda view: view.expired(now_us + 1, 10))
     assert [row.record_id for row in ended] == ["m0", "m1"]
-    assert bench.see(lambda view: view.expiring(now_us + 1, now_us + 3)) == 2
+    assert bench.see(lambda view: view.expiring(now_us + 1, now_us + 3, Filter())) == 2
     bench.put(pen.edit("m0", expires_at=None))
     assert [row.record_id for row in bench.see(lambda v: v.expired(now_us + 1, 10))] == ["m1"]
 

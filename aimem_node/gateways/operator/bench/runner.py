@@ -17,7 +17,15 @@ from typing import Any
 
 from aimem_node.gateways.demo import conversation
 from aimem_node.gateways.demo.own_node import NodeError, OwnNode
-from aimem_node.gateways.operator.bench import calls, cluster, crowd, machine, programs, report
+from aimem_node.gateways.operator.bench import (
+    calls,
+    cluster,
+    crowd,
+    governing,
+    machine,
+    programs,
+    report,
+)
 from aimem_node.gateways.operator.bench.figures import Figure
 from aimem_node.gateways.operator.bench.stage import Stage
 from aimem_node.gateways.operator.bench.words import Words
@@ -48,6 +56,8 @@ MEASURES = (
     Measure("store-large", lambda stage: calls.storing(stage, calls.MANY), large=True),
     Measure("reads-large", lambda stage: calls.reading(stage, calls.MANY), large=True),
     Measure("recall-large", lambda stage: calls.recalling(stage, calls.MANY), large=True),
+    # Its policies stay, and would cost whatever came after it in the same store.
+    Measure("governance", governing.storing_under_rules),
     Measure("quorum", cluster.acknowledging),
     Measure("catch-up", cluster.catching_up, large=True),
 )
