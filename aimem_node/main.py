@@ -113,33 +113,17 @@ class Core:
         listening: Any,
     ) -> "Core":
         loop, data_dir = asyncio.get_running_loop(), store.data_dir
-        identity = Identity.load_or_create(str(data_dir), chance)
-        home = identity_dir(str(data_dir))
-        fence, votes = Fence(home), VoteFile(home)
-        replica = await Replica.start(store, identity, clock, chance, fence)
-        name = settings.name or socket.gethostname().partition(".")[0]
-        retain = settings.retain_days > 0
-        begin = await standing.load(
-            store, identity, replica.first_origin, votes, name=name, address="", retain=retain,
-            snapshot_lag_ops=settings.snapshot_lag_ops,
-        )  # fmt: skip
-        plane = Plane(store, identity, clock, votes, begin, retain_days=settings.retain_days)
-        replica.plane = plane
-        replica.gate = gate_of(lambda: plane.is_alone)
-        replica.copies = copies.strictest(plane)
-        plane.outbox.grants = copies.grants()
-        cluster = Cluster(
-            replica, plane, votes, chance, name=name, retain=retain,
-            ready_lag_ops=settings.ready_lag_ops, snapshot_lag_ops=settings.snapshot_lag_ops,
-        )  # fmt: skip
+        cluster = await _one_of_many(store, clock, chance, settings)
+        replica, plane = cluster.replica, cluster.plane
         access = Access(str(data_dir), clock)
         metrics = Metrics()
-        tally = Tally(replica, clock, metrics, f"node:{identity.node_id}", flush_one)
-        last = await asyncio.wrap_future(store.readers.submit(lambda view: view.last_pos()))
+        node_id = plane.identity.node_id
+        tally = Tally(replica, clock, metrics, f"node:{node_id}", flush_one)
+        last = await store.readers.read(lambda view: view.last_pos())
         announcements = Announcements(loop, last)
         store.writer.on_commit(announcements.committed)
         facts = NodeFacts(
-            node_id=identity.node_id,
+            node_id=node_id,
             fingerprint=lambda: plane.identity.fingerprint,
             version=VERSION,
             data_dir=str(data_dir),
@@ -198,8 +182,7 @@ class Core:
     async def _complete(self) -> None:
         """Do what was approved by votes that met only after both had been cast."""
         now_us = self.dispatcher.clock.now_us()
-        found = self.store.readers.submit(lambda view: ripe(view, now_us))
-        for pending_id in await asyncio.wrap_future(found):
+        for pending_id in await self.store.readers.read(lambda view: ripe(view, now_us)):
             try:
                 request = PendingApproveRequest(id=pending_id)
                 await self.dispatcher.as_node("PendingApprove", request)
@@ -236,6 +219,29 @@ class Core:
         await self.plane.close()
         await asyncio.to_thread(self.store.close)
         self.replica.fence.close()
+
+
+async def _one_of_many(store: Store, clock: Clock, chance: Chance, settings: Settings) -> Cluster:
+    """The node as a member, if only of itself: its key, its log, and what it knows of others."""
+    identity = Identity.load_or_create(str(store.data_dir), chance)
+    home = identity_dir(str(store.data_dir))
+    votes = VoteFile(home)
+    replica = await Replica.start(store, identity, clock, chance, Fence(home))
+    name = settings.name or socket.gethostname().partition(".")[0]
+    retain = settings.retain_days > 0
+    begin = await standing.load(
+        store, identity, replica.first_origin, votes, name=name, address="", retain=retain,
+        snapshot_lag_ops=settings.snapshot_lag_ops,
+    )  # fmt: skip
+    plane = Plane(store, identity, clock, votes, begin, retain_days=settings.retain_days)
+    replica.plane = plane
+    replica.gate = gate_of(lambda: plane.is_alone)
+    replica.copies = copies.strictest(plane)
+    plane.outbox.grants = copies.grants()
+    return Cluster(
+        replica, plane, votes, chance, name=name, retain=retain,
+        ready_lag_ops=settings.ready_lag_ops, snapshot_lag_ops=settings.snapshot_lag_ops,
+    )  # fmt: skip
 
 
 def _poster(allowed: Allowed) -> Post:

@@ -56,7 +56,7 @@ def later(issue: int, text: str) -> Promise:
     return Promise(text, Status.LATER, (), issue)
 
 
-SURFACE, RECALL, CHAOS = 4, 5, 6
+RECALL, CHAOS = 5, 6
 """The issues that are still to come, by what they bring."""
 
 SYNC = "tests/aimem_sync/"
@@ -69,6 +69,8 @@ SIM = "tests/sim/"
 SURFACES = "tests/surfaces/"
 CONTRACT = "tests/aimem_node/contract/"
 GATEWAYS = "tests/aimem_node/gateways/"
+OUTBOUND = "tests/aimem_node/outbound/"
+FOLLOWERS = "tests/aimem_node/followers/"
 
 PROMISES: dict[str, Promise] = {
     # A. Quorum writing
@@ -303,11 +305,17 @@ PROMISES: dict[str, Promise] = {
         OPERATIONS + "test_memories.py::test_a_claimed_agent_is_kept_and_a_reserved_one_refused",
         RPC + "test_principals.py::test_a_token_speaks_only_for_the_agents_granted_to_it",
         RPC + "test_principals.py::test_an_agent_id_is_the_claim_then_the_hint_then_the_principal",
+        OPERATIONS + "test_agents.py::"
+        "test_no_operation_takes_a_claim_that_the_connection_does_not_allow",
+        OPERATIONS + "test_agents.py::test_a_claim_never_becomes_the_author",
     ),
     "D2": tested(
         "internal principals cannot be spelled on the wire",
         RPC + "test_principals.py::test_an_internal_name_cannot_be_spelled_by_anyone",
         RPC + "test_principals.py::test_whatever_is_claimed_the_answer_is_a_sound_id_or_a_refusal",
+        OPERATIONS + "test_agents.py::"
+        "test_what_the_node_calls_itself_cannot_be_spelled_on_the_wire",
+        OPERATIONS + "test_agents.py::test_namespaces_of_the_node_are_not_written_by_hand",
     ),
     "D3": tested(
         "a node's id is bound to its pinned key",
@@ -317,9 +325,8 @@ PROMISES: dict[str, Promise] = {
         RPC + "test_peer_net.py::"
         "test_a_node_may_not_give_the_name_of_another_over_its_own_certificate",
     ),
-    "D4": partly(
+    "D4": tested(
         "a node holds, and a caller sees, only what was granted",
-        SURFACE,
         CLUSTERS + "test_quorum.py::"
         "test_a_namespace_that_is_withheld_stays_off_the_other_nodes_and_comes_when_granted",
         CLUSTERS + "test_promises.py::"
@@ -328,6 +335,10 @@ PROMISES: dict[str, Promise] = {
         "test_a_member_without_a_grant_gets_the_op_without_its_text_and_the_chain_still_holds",
         REPLICA + "test_granting.py::test_the_answer_beside_an_op_is_kept_back_with_its_text",
         RPC + "test_peer_books.py::test_ops_are_given_without_text_to_who_may_not_hold_it",
+        OPERATIONS + "test_sight_of.py::test_nobody_is_told_of_what_is_out_of_sight",
+        OPERATIONS + "test_sight_of.py::test_every_operation_that_reads_has_a_row_or_a_reason",
+        OPERATIONS + "test_sight_of.py::test_what_is_out_of_sight_cannot_be_written_to",
+        STORE + "test_sight.py",
     ),
     "D6": tested(
         "no plaintext and no anonymous caller outside loopback",
@@ -386,31 +397,86 @@ PROMISES: dict[str, Promise] = {
     "D13": tested(
         "ids never reach paths; secrets are typed and redacted",
         SURFACES + "test_bad_input.py::test_an_id_that_looks_like_a_path_is_only_an_id",
+        OPERATIONS + "test_secrets.py::test_a_finding_holds_no_character_of_the_secret",
         CONTRACT + "test_calls.py::test_a_token_is_not_shown",
         RPC + "test_access.py::test_a_token_is_found_by_its_text_and_kept_only_as_a_hash",
     ),
     # E. Governance
-    "E1": later(SURFACE, "one resolver for display and for enforcement"),
-    "E2": later(SURFACE, "the gate stands at the single append point"),
-    "E4": later(SURFACE, "an error while looking up a rule is a refusal, with its own error"),
-    "E5": partly(
+    "E1": tested(
+        "one resolver for display and for enforcement",
+        OPERATIONS + "test_policy.py::test_explain_says_what_the_gate_does_in_any_tree",
+        OPERATIONS + "test_policy.py::test_the_strictest_ancestor_wins_unless_it_delegates",
+    ),
+    "E2": tested(
+        "the gate stands at the single append point",
+        OPERATIONS + "test_gate.py::"
+        "test_every_writing_operation_is_refused_by_the_rule_and_writes_nothing",
+        OPERATIONS + "test_gate.py::test_one_denied_change_takes_the_whole_write_back",
+        CLUSTERS + "test_governance.py::test_a_rule_set_on_one_node_holds_on_every_node",
+    ),
+    "E4": tested(
+        "an error while looking up a rule is a refusal, with its own error",
+        OPERATIONS + "test_gate.py::test_an_error_while_a_rule_is_looked_up_allows_nothing",
+    ),
+    "E5": tested(
         "check and count in one transaction",
-        SURFACE,
+        OPERATIONS + "test_quota.py::"
+        "test_a_hundred_writers_at_once_reach_the_limit_and_not_one_more",
+        OPERATIONS
+        + "test_quota.py::test_every_way_to_add_a_memory_counts_and_none_that_adds_nothing",
         "tests/aimem_node/replica/test_replica.py::"
         "test_the_same_title_from_many_callers_at_once_is_one_memory",
     ),
-    "E8": later(SURFACE, "requester is not approver; a vote is a fact; the op is done once"),
-    "E9": later(SURFACE, "policy is parsed strictly, and the default is to deny"),
+    "E8": tested(
+        "requester is not approver; a vote is a fact; the op is done once",
+        OPERATIONS + "test_pending.py",
+        CLUSTERS + "test_governance.py::test_votes_of_three_nodes_add_up_and_the_last_one_does_it",
+        CLUSTERS + "test_governance.py::test_two_nodes_that_approve_at_once_make_one_record",
+        CLUSTERS + "test_governance.py::"
+        "test_votes_that_never_met_are_counted_by_the_one_that_tidies_up",
+    ),
+    "E9": tested(
+        "policy is parsed strictly, and the default is to deny",
+        OPERATIONS + "test_policy.py::test_a_rule_that_cannot_be_understood_denies_and_says_why",
+        OPERATIONS + "test_policy.py::"
+        "test_what_another_version_may_have_written_is_refused_with_its_own_reason",
+        OPERATIONS + "test_governance.py::test_what_would_be_no_rule_is_refused_where_it_is_set",
+    ),
     "E10": tested(
         "each operation declares its role; a missing declaration fails start-up",
         CONTRACT + "test_facts.py::"
         "test_a_declaration_that_a_surface_could_not_honour_stops_the_start",
         CONTRACT + "test_operations.py::test_only_the_operator_may_look_after_the_node",
+        OPERATIONS + "test_governance.py::"
+        "test_every_operation_declares_its_role_and_the_operators_are_no_one_elses",
     ),
     # F. Outbound calls
-    "F1": later(SURFACE, "an outbound call goes only to an address that was checked"),
-    "F2": later(SURFACE, "webhooks are signed over time, delivery and body"),
-    "F3": later(SURFACE, "a webhook follows the log with its own cursor"),
+    "F1": tested(
+        "an outbound call goes only to an address that was checked",
+        OUTBOUND + "test_urls.py",
+        OUTBOUND + "test_reachable.py",
+        OUTBOUND + "test_posting.py::test_a_name_that_changes_after_the_look_leads_nowhere_else",
+        OUTBOUND + "test_posting.py::test_a_redirect_is_a_failure_and_is_not_followed",
+        FOLLOWERS + "test_webhooks.py::"
+        "test_what_cannot_be_delivered_is_refused_when_it_is_asked_for",
+    ),
+    "F2": tested(
+        "webhooks are signed over time, delivery and body; their secrets are sealed",
+        OUTBOUND + "test_signing.py",
+        OUTBOUND + "test_sealing.py",
+        FOLLOWERS + "test_webhooks.py::"
+        "test_the_secret_is_shown_once_and_stands_nowhere_in_the_clear",
+    ),
+    "F3": tested(
+        "a webhook follows the log with its own cursor: at least once, in order, from one member",
+        FOLLOWERS + "test_webhooks.py::"
+        "test_a_sender_that_dies_midway_sends_again_what_nobody_confirmed",
+        FOLLOWERS + "test_webhooks.py::"
+        "test_a_receiver_that_fails_gets_the_same_delivery_again_and_the_next_ones_wait",
+        FOLLOWERS + "test_webhooks.py::"
+        "test_what_is_never_taken_is_given_up_and_can_be_sent_once_more",
+        CLUSTERS + "test_webhooks.py",
+    ),
     "F5": tested(
         "every inbound size is capped",
         GATEWAYS + "test_http.py::test_a_body_above_two_mebibytes_is_413_however_it_is_sent",
@@ -418,6 +484,9 @@ PROMISES: dict[str, Promise] = {
         RPC + "test_grpc_server.py::test_a_request_above_the_limit_is_too_large_and_never_seen",
         CONTRACT + "test_json_text.py::test_a_text_beyond_its_bound_is_not_even_read",
         CONTRACT + "test_json_text.py::test_free_json_is_bounded_in_depth",
+        SURFACES + "test_bounds.py",
+        OUTBOUND + "test_posting.py::test_of_a_giant_answer_little_is_read_and_nothing_is_kept",
+        GATEWAYS + "cli/mining/test_sources.py",
     ),
     # G. Storage and index
     "G1": later(RECALL, "the vector index never evicts; vectors are finite and of one model"),

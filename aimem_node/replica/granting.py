@@ -157,7 +157,7 @@ class Bodies:
         def read(view: View) -> list[tuple[int, Dot]]:
             return view.withheld_after(after, ASKED_MAX)
 
-        return await asyncio.wrap_future(self._plane.store.readers.submit(read, READ_MS))
+        return await self._plane.store.readers.read(read, READ_MS)
 
     async def _ask_about(self, origin: Origin, seqs: tuple[int, ...]) -> int:
         for node_id in list(self._plane.core.links):
@@ -174,4 +174,4 @@ class Bodies:
         def job(session: WriteSession) -> int:
             return sum(session.mend(op) for op in ops)
 
-        return await asyncio.wrap_future(self._plane.store.writer.submit(job))
+        return await self._plane.store.writer.write(job)

@@ -113,7 +113,7 @@ class Replica:
                     session.put_meta(META_CLUSTER_ID, chance.token_hex(16).encode())
             return Origin(identity.node_id, incarnation.decode())
 
-        origin = await asyncio.wrap_future(store.writer.submit(settle))
+        origin = await store.writer.write(settle)
         return cls(store, identity, clock, origin, fence)
 
     async def write(
@@ -153,10 +153,8 @@ class Replica:
         """What this request key did before, if it did anything. Raises CONFLICT as write does."""
         if not intent.request_key:
             return None
-        seen = await asyncio.wrap_future(
-            self.store.readers.submit(
-                lambda view: view.idem(intent.author, intent.request_key), READ_MS
-            )
+        seen = await self.store.readers.read(
+            lambda view: view.idem(intent.author, intent.request_key), READ_MS
         )
         return None if seen is None else self.again(intent, seen)
 

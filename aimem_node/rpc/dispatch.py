@@ -211,9 +211,7 @@ class Dispatcher:
         return lambda claim: resolve_agent(principal, claim, hint)
 
     async def _read(self, function: Callable[[View], Any]) -> Any:
-        return await asyncio.wrap_future(
-            self.replica.store.readers.submit(function, READ_BUDGET_MS)
-        )
+        return await self.replica.store.readers.read(function, READ_BUDGET_MS)
 
     async def _run(self, declared: Operation, request: Any, caller: "_Caller") -> Any:
         session = caller.credentials.session

@@ -91,14 +91,7 @@ def test_what_was_changed_in_the_file_is_found(busy: Harness, sql: str) -> None:
 
 
 def _in_the_file(node: Harness, change: Callable[[Any], Any]) -> None:
-    async def do() -> None:
-        import asyncio
-
-        await asyncio.wrap_future(
-            node.core.store.writer.submit(lambda session: change(session._connection))
-        )
-
-    node.run(do())
+    node.run(node.core.store.writer.write(lambda session: change(session._connection)))
 
 
 def test_whoever_asks_for_no_proof_gets_none(busy: Harness) -> None:
