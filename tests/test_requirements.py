@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.requirements import PROMISES, Status
+from tests.promise import Status
+from tests.requirements import PROMISES
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMED = [(row, test) for row, promise in PROMISES.items() for test in promise.tests]

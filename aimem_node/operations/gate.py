@@ -13,8 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Protocol
 
-import apsw
-
 from aimem_node.contract import codec, words
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.contract.values import Secrets
@@ -27,6 +25,7 @@ from aimem_node.operations.policy import POLICY, Book, Case, Decision, Verdict, 
 from aimem_node.operations.quota import Stands, check_quotas, stands_at
 from aimem_node.operations.secrets import redacted_json, screen_json
 from aimem_node.replica.writing import Tx
+from aimem_node.store.database import SqliteError
 from aimem_sync.change import Change
 from aimem_sync.op import Kind
 
@@ -224,7 +223,7 @@ def failing_closed() -> Iterator[None]:
     """What goes wrong while the rules are read allows nothing, and says that it was this."""
     try:
         yield
-    except (Failure, ApprovalNeededError, apsw.Error):  # the last is the disk's, told as such
+    except (Failure, ApprovalNeededError, SqliteError):  # the last is told as the disk's
         raise
     except Exception as error:
         raise Failure(

@@ -26,6 +26,7 @@ from aimem_node.contract.values import (
 from aimem_node.operations.call import ReadCall, WriteCall
 from aimem_node.operations.cursors import read_cursor, write_cursor
 from aimem_node.operations.lives import first_expiry_us, higher, later
+from aimem_node.operations.past import get_as_of
 from aimem_node.operations.registry import afterwards, operation
 from aimem_node.operations.shapes import (
     LIVE,
@@ -176,8 +177,6 @@ def _store_again(call: WriteCall, request: StoreRequest, old: MemoryRow) -> Stor
 def get(call: ReadCall, request: GetRequest) -> GetResponse:
     """Read one memory, live or archived, with the links that touch it."""
     if request.as_of is not None:
-        from aimem_node.operations.past import get_as_of
-
         return get_as_of(call, request, request.as_of)
     row = found(call, request.id, life="any")
     return GetResponse(memory=memory_of(call, row), links=links_shown(call, row.record_id))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import apsw
 
@@ -23,6 +23,9 @@ from aimem_node.store.schema import (
     migrate,
     schema_of,
 )
+
+SqliteError: TypeAlias = apsw.Error
+"""What SQLite raises. The writer and the readers make a Failure of it, once a job has ended."""
 
 DATABASE: Final = "aimem.db"
 LOCK: Final = "aimem.lock"

@@ -81,6 +81,10 @@ def test_no_reading_operation_appends_an_op(node: Harness) -> None:
     needs = {"Get": {"id": record_id}, "GetLinks": {"id": record_id}, "History": {"id": record_id},
              "Recall": {"context": "apples"}, "Search": {"query": "apples"},
              "Backup": {"to": str(node.data_dir / "b")},
+             "NamespaceGetStandard": {"namespace": "n"},
+             "EntityGetByAlias": {"alias": "a"},
+             "KgQuery": {"source_id": record_id},
+             "KgTimeline": {"source_id": record_id},
              "PolicyExplain": {"action": "store", "namespace": "n"},
              "WaitDurable": {"write_id": stored["write"]["write_ids"][0]}}  # fmt: skip
     assert {OPERATIONS[name].effect for name in MOVES_MEMBERS} == {Effect.ADMIN}

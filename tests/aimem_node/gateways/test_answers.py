@@ -87,7 +87,11 @@ def test_other_nouns_show_all_they_have() -> None:
     history = HistoryResponse(
         id="m", versions=(MemoryVersion(write_id="o:1", kind="store"),), count=1
     )
-    assert compact("History", history) == ["id:m|count:1", "versions[1]{write_id|kind}:", "o:1|store"]
+    assert compact("History", history) == [
+        "id:m|count:1",
+        "versions[1]{write_id|kind}:",
+        "o:1|store",
+    ]
 
 
 def test_nothing_beside_the_rows_is_lost() -> None:

@@ -1,17 +1,21 @@
 """A caller sees what its place and the scopes allow, on every read (D4)."""
 
+import asyncio
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from aimem_node.config import Settings
 from aimem_node.contract.calls import Channel, Credentials
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.contract.operations import OPERATIONS, Effect, Role
-from aimem_node.contract.values import EventsRequest
+from aimem_node.contract.values import EventsRequest, GetRequest, ListRequest, StoreRequest
+from aimem_node.main import Core
 from aimem_node.rpc.access_edit import create_token
 from tests.aimem_node.operations.sight_stage import OPERATOR, STANDING, Kept, Stage, ids
-from tests.harness import Harness
+from tests.harness import HandClock, Harness, SeededChance
 
 COMMON = "common word"
 
@@ -432,3 +436,24 @@ def test_a_stream_ends_when_what_its_caller_may_see_is_changed(node: Harness) ->
 
     with pytest.raises(Failure, match="was changed while the stream ran"):
         node.run(follow())
+
+
+def test_the_node_s_own_user_stands_where_the_setting_says(tmp_path: Path) -> None:
+    async def live() -> None:
+        home = tmp_path / "n"
+        settings = Settings(data_dir=home, place="acme/web")
+        core = await Core.start(home, HandClock(), SeededChance(), settings)
+        try:
+            bearer = create_token(str(home), "free", Role.WRITER)
+            core.dispatcher.clock.move(seconds=1)
+            free = Credentials(channel=Channel.LOOPBACK, bearer=bearer)
+            hidden = StoreRequest(title="t", content="c", namespace="acme")
+            stored = await core.dispatcher.call("Store", hidden, free)
+            me = Credentials(channel=Channel.INPROCESS)
+            assert (await core.dispatcher.call("List", ListRequest(), me)).count == 0
+            with pytest.raises(Failure, match="no memory"):
+                await core.dispatcher.call("Get", GetRequest(id=stored.id), me)
+        finally:
+            await core.stop()
+
+    asyncio.run(live())

@@ -23,6 +23,17 @@ times = st.integers(0, 4)
 RUNS = itertools.count()
 "Each example has records of its own, in one store for all of them."
 
+
+def in_turn(one: dict) -> dict:
+    """The fact, with what is said of it said one after the other: a writer's clock goes on."""
+    ended, removed = one["ended"], one["removed"]
+    if ended is not None:
+        ended = (ended[0], max(ended[1], one["told"]))
+    if removed is not None:
+        removed = max(removed, one["told"] if ended is None else ended[1])
+    return {**one, "ended": ended, "removed": removed}
+
+
 fact = st.fixed_dictionaries(
     {
         # Most facts touch what a walk comes by, so that little of what is drawn says nothing.
@@ -37,7 +48,7 @@ fact = st.fixed_dictionaries(
         "removed": st.none() | times,
         "given": st.booleans(),
     }
-)
+).map(in_turn)
 question = st.fixed_dictionaries(
     {
         "at": times,
@@ -86,10 +97,10 @@ def written(bench: Bench, tag: str, facts: list[dict]) -> list[dict]:
             if one["ended"] is not None:
                 end, told = one["ended"]
                 ended = Change(link_id, "link", {"valid_until": at(end)})
-                bench.pen.write(session, ended, at_us=at(max(told, one["told"])))
+                bench.pen.write(session, ended, at_us=at(told))
             if one["removed"] is not None:
                 gone = Pen.delete(link_id, "link")
-                bench.pen.write(session, gone, at_us=at(max(one["removed"], one["told"])))
+                bench.pen.write(session, gone, at_us=at(one["removed"]))
 
     bench.do(job)
     return [{**one, "id": f"{tag}l{number:02}"} for number, one in enumerate(facts)]
@@ -100,10 +111,10 @@ def known(one: dict, as_of: int | None) -> tuple[int, int | None] | None:
     if as_of is not None and one["told"] > as_of:
         return None
     removed = one["removed"]
-    if removed is not None and (as_of is None or max(removed, one["told"]) <= as_of):
+    if removed is not None and (as_of is None or removed <= as_of):
         return None
     until = one["until"]
-    if one["ended"] is not None and (as_of is None or max(one["ended"][1], one["told"]) <= as_of):
+    if one["ended"] is not None and (as_of is None or one["ended"][1] <= as_of):
         until = one["ended"][0]
     return one["since"], until
 

@@ -175,7 +175,9 @@ def test_counts_say_what_is_there(bench, pen, now_us) -> None:
     assert bench.see(lambda view: view.counts(now_us)).live == 2
     names = bench.see(lambda view: view.namespace_counts(Filter()))
     assert names == [("a", 1), ("a/b", 1), ("ab", 1)]
-    assert bench.see(lambda view: view.namespace_counts(Filter(now_us=now_us, below="a"))) == [("a/b", 1)]
+    assert bench.see(lambda view: view.namespace_counts(Filter(now_us=now_us, below="a"))) == [
+        ("a/b", 1)
+    ]
     assert bench.see(lambda view: view.namespace_counts(Filter(), limit=1)) == [("a", 1)]
     archived = Filter(life="archived")
     assert bench.see(lambda view: view.namespace_counts(archived)) == [("a", 1)]

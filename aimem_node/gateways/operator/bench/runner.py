@@ -22,6 +22,7 @@ from aimem_node.gateways.operator.bench import (
     cluster,
     crowd,
     governing,
+    graph,
     machine,
     programs,
     report,
@@ -56,6 +57,7 @@ MEASURES = (
     Measure("store-large", lambda stage: calls.storing(stage, calls.MANY), large=True),
     Measure("reads-large", lambda stage: calls.reading(stage, calls.MANY), large=True),
     Measure("recall-large", lambda stage: calls.recalling(stage, calls.MANY), large=True),
+    Measure("graph", graph.walking),
     # Its policies stay, and would cost whatever came after it in the same store.
     Measure("governance", governing.storing_under_rules),
     Measure("quorum", cluster.acknowledging),

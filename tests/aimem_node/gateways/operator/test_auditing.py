@@ -1,4 +1,4 @@
-"""`aimem-node audit`: what a person reads, what a SIEM gets, and an exit code that is the verdict."""
+"""`aimem-node audit`: what a person reads, what a SIEM gets, and the verdict as an exit code."""
 
 import json
 from pathlib import Path
