@@ -74,6 +74,11 @@ def random_spans(text: str) -> Iterator[tuple[int, int]]:
             yield first, last
 
 
+def may_be_random(text: str) -> bool:
+    """Whether `random_spans` could find anything: one quick pass."""
+    return _RUN.search(text) is not None
+
+
 def is_random(run: str) -> bool:
     """Whether a string without spaces was drawn by chance rather than made of words."""
     if not CHARS_MIN <= len(run) <= CHARS_MAX or run.count("/") > SLASHES_MAX:

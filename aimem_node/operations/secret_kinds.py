@@ -95,6 +95,7 @@ def is_real_value(value: str, *, after_password: bool = False) -> bool:
         return False
     if not after_password and (
         _NUMBERED_WORD.fullmatch(value)
+        or _PRINCIPAL.fullmatch(value)
         or (value.isalnum() and len("".join(_CAMEL.findall(value))) * 2 > len(value))
     ):
         return False
@@ -129,6 +130,8 @@ def is_password_name(name: str) -> bool:
     return name.lower().translate(_PUNCTUATION).endswith(_PASSWORDS)
 
 
+_PRINCIPAL = re.compile(r"[A-Za-z][\w.-]*@[A-Za-z][\w.-]*", re.ASCII)
+"""As in token:ci@desk: the name of a caller of ours, or an address, with the word before it."""
 _PUNCTUATION = str.maketrans("", "", " _-.")
 
 NAMED_NEEDLES: Final = ("pass", "pwd", "secret", "key", "token", "credential")

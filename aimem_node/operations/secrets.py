@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from aimem_node.operations.entropy import random_spans
+from aimem_node.operations.entropy import may_be_random, random_spans
 from aimem_node.operations.secret_kinds import (
     NAMED,
     NAMED_NEEDLES,
@@ -32,6 +32,12 @@ KEY_HINT: Final = ", in the name of a member"
 
 _NEEDLES: Final = tuple((needle, at) for at, rule in enumerate(RULES) for needle in rule.needles)
 """Every needle with the place of its rule: one pass over them is all that most texts cost."""
+_IN_ANY_TEXT: Final = frozenset({".", ":", "sk"})
+"""Needles of rules that all want a long run of characters too, which `may_be_random` sees."""
+_TELLING: Final = tuple(needle for needle, _ in _NEEDLES if needle not in _IN_ANY_TEXT)
+_JOINED = re.compile(r"[\w.-]{0,24}(?:\\?[\"'`]\]?)?[ \t]{0,8}(?::|=| is )")
+"""What follows a word such as "key" where it ends a name that has a value: see NAMED."""
+_BETWEEN: Final = "\0 \0"
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -70,7 +76,52 @@ def screen_json(value: Json, path: str = "$") -> tuple[tuple[str, Finding], ...]
 
     A name counts for its value: "hunter22" is one under "password". Paths show redacted names.
     """
-    return tuple(_walk(value, path, ""))
+    return tuple(_walk(value, path, "")) if is_suspect(value) else ()
+
+
+def is_suspect(value: Json) -> bool:
+    """Whether a closer look may find anything: False only if it would not.
+
+    Nearly every memory is plain prose, so all its strings are looked over as one text first. What
+    stands between them keeps a sign from beginning in one string and ending in the next.
+    """
+    names: list[str] = []
+    texts: list[str] = []
+    _gather(value, names, texts)
+    if any(map(is_secret_name, names)):
+        return True
+    text = _BETWEEN.join([*names, *texts])
+    lower = text.lower()
+    return bool(
+        any(needle in lower for needle in _TELLING)
+        or may_be_random(text)
+        or ("://" in lower and "@" in lower)
+        or any(_may_name_a_value(lower, needle) for needle in NAMED_NEEDLES)
+    )
+
+
+def _may_name_a_value(lower: str, needle: str) -> bool:
+    at = lower.find(needle)
+    if at >= 0 and "--" in lower:
+        return True
+    while at >= 0:
+        if _JOINED.match(lower, at + len(needle)):
+            return True
+        at = lower.find(needle, at + 1)
+    return False
+
+
+def _gather(value: Json, names: list[str], texts: list[str]) -> None:
+    match value:
+        case str():
+            texts.append(value)
+        case Mapping():
+            names += value
+            for item in value.values():
+                _gather(item, names, texts)
+        case Sequence():
+            for item in value:
+                _gather(item, names, texts)
 
 
 def redacted_json(value: Json) -> Json:

@@ -6,10 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aimem_node.operations.secrets import redacted, redacted_json, screen, screen_json
+from aimem_node.operations.secrets import (
+    _walk,
+    is_suspect,
+    redacted,
+    redacted_json,
+    screen,
+    screen_json,
+)
 from tests.aimem_node.operations.secret_fakes import ASSIGNED, FAKES, HEX, block, drawn
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -184,3 +191,27 @@ def test_our_own_pages_and_sources_hold_no_secret() -> None:
         for one in screen(text)
     ]
     assert found == []
+
+
+WORDS = st.sampled_from(
+    [*(text for texts in FAKES.values() for text in texts), *ASSIGNED, "plain prose", "password",
+     "api_key", "ssh-rsa", "-----BEGIN CERTIFICATE-----", "-----END ", "https://a.example/b",
+     "sha256:", "key", "= "]
+)  # fmt: skip
+VALUES = st.recursive(
+    WORDS | st.text(max_size=30),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=300)
+@given(VALUES)
+def test_the_quick_look_never_passes_over_what_the_close_one_finds(value: Any) -> None:
+    if list(_walk(value, "$", "")):
+        assert is_suspect(value)
+
+
+def test_plain_prose_needs_no_closer_look() -> None:
+    said = {"title": "Deploys", "content": "On Tuesdays, Ann has the key and a token of thanks."}
+    assert not is_suspect({"body": {**said, "metadata": {"topic": "releases"}}, "tags": ["ops"]})

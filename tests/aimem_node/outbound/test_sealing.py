@@ -91,11 +91,12 @@ def test_a_change_of_any_bit_is_noticed() -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
+    "text",  # named by number, since what is sealed is another text in every process
     ["", "sealed-v1:", "sealed-v2:" + SEALED[A].removeprefix(PREFIX), SEALED[A][:-1],
      SEALED[A][:90], SEALED[A] + "A", SEALED[A] + "==", SEALED[A] + "\n",
      " " + SEALED[A], PREFIX + "A" * 200,
      SEALED[A].replace("sealed", "SEALED"), PREFIX + "é" * 200, "A" * (SEALED_CHARS_MAX + 1)],
+    ids=map(str, range(13)),
 )  # fmt: skip
 def test_what_is_no_sealed_secret_is_refused(text: str) -> None:
     refusal(text)
