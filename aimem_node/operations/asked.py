@@ -208,13 +208,20 @@ def all_asked(view: View) -> Iterator[Asked]:
             yield one
 
 
+WITHOUT_TEXT: Final = frozenset({"ArchivePurge"})
+
+
 def told_of(view: View, record_ids: Sequence[str]) -> list[str]:
-    """The ids of all that was asked for about these records, or made one of them."""
+    """The ids of all that was asked for about these records, or made one of them.
+
+    What asked to purge the archive stays: it holds no text, and the audit needs it.
+    """
     ids = set(record_ids)
     ops = {str(placed.op.dot) for one in record_ids for placed in view.ops_of(one, None, OPS_MAX)}
     return [
         one.id
         for one in all_asked(view)
+        if one.request.operation not in WITHOUT_TEXT
         if one.request.memory_id in ids
         or (one.decided is not None and not ops.isdisjoint(one.decided.made))
         or any(record_id in str(one.request.payload) for record_id in ids)

@@ -150,6 +150,7 @@ def _node(one: Found) -> KgNode:
         target_namespace=one.namespace,
         depth=len(one.path) - 1,
         path=_path(one),
+        direction=Direction.IN if one.inward else Direction.OUT,
     )
 
 

@@ -332,8 +332,10 @@ def _owners(view: View, case: Case) -> tuple[Verdict, str]:
     return _only(same_person(view, owner, case.principal), f"only its owner may, {owner}")
 
 
-def _only(fits: bool, reason: str) -> tuple[Verdict, str]:
-    return (Verdict.ALLOW if fits else Verdict.DENY), reason
+def _only(fits: bool, otherwise: str) -> tuple[Verdict, str]:
+    return (Verdict.ALLOW, "the caller is one of those who may") if fits else (
+        Verdict.DENY, otherwise,
+    )  # fmt: skip
 
 
 def refusal(case: Case, decision: Decision) -> Failure:

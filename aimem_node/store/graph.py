@@ -102,6 +102,8 @@ class Found:
     namespace: str
     path: tuple[str, ...] = ()
     "Ids from the beginning to the memory that was reached, both included."
+    inward: bool = False
+    "Whether it was followed against its direction: the far one says it of the near one."
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,7 @@ def walk(connection: apsw.Connection, asked: Walk, then: Then) -> Trail:
                 path = (*paths[one.near_id], one.far_id)
                 paths[one.far_id] = path
                 reached.append(one.far_id)
-                found.append(_with_path(one, path))
+                found.append(_with_path(one, path, inward=way is _IN))
         if not reached or reader.exhausted:
             break
         frontier = reached
@@ -149,11 +151,11 @@ def stretch(connection: apsw.Connection, asked: Stretch, then: Then) -> Trail:
     return Trail(found[: asked.limit], reader.exhausted or len(found) > asked.limit)
 
 
-def _with_path(one: Found, path: tuple[str, ...]) -> Found:
+def _with_path(one: Found, path: tuple[str, ...], *, inward: bool) -> Found:
     # Not replace(), which takes as long as all the rest.
     return Found(
         one.link_id, one.near_id, one.far_id, one.relation, one.valid_from_us, one.valid_until_us,
-        one.observed_us, one.observed_by, one.title, one.namespace, path,
+        one.observed_us, one.observed_by, one.title, one.namespace, path, inward,
     )  # fmt: skip
 
 

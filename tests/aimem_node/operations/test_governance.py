@@ -104,6 +104,13 @@ def test_every_operation_declares_its_role_and_the_operators_are_no_one_elses() 
     assert {roles["PolicySet"], roles["PolicyClear"], roles["ArchivePurge"]} == {Role.ADMIN}
 
 
+def test_what_is_allowed_is_not_explained_by_what_would_forbid_it(node: Harness) -> None:
+    node.call("PolicySet", namespace="a", rules=[{"action": "store", "level": "admin"}])
+    said = node.call("PolicyExplain", action="store", namespace="a")
+    assert said["verdict"] == "allow"
+    assert "only" not in said["reason"]
+
+
 def test_a_writer_may_not_set_a_policy(node: Harness) -> None:
     ann = somebody_else(node, "ann", Role.WRITER)
     failure = refused(node, "PolicySet", ann, namespace="a", secrets="allow")

@@ -64,6 +64,8 @@ def test_links_are_followed_in_the_direction_and_of_the_relations_asked_for(
     a, b, c = abc
     assert query(node, c, max_depth=3) == []
     assert query(node, c, max_depth=3, direction="in") == [b, a]
+    (said,) = node.call("KgQuery", source_id=b, direction="in")["memories"]
+    assert (said["source_id"], said["target_id"], said["direction"]) == (b, a, "in")
     assert query(node, b, direction="both") == [c, a]
     assert query(node, a, max_depth=3, relations=["related_to"]) == [b]
     assert query(node, a, max_depth=3, relations=["related_to", "derived_from"]) == [b, c]

@@ -278,8 +278,15 @@ def test_a_lone_operator_may_purge_and_a_rule_can_change_that(node: Harness, ann
     assert node.call("ArchiveStats")["archived_total"] == 1
     assert refused(node, ann, "PendingApprove", id=pending_id).code is Code.PERMISSION_DENIED
     admin = somebody_else(node, "admin", Role.ADMIN)
-    assert node.call("PendingApprove", admin, id=pending_id)["executed"] is True
+    done = node.call("PendingApprove", admin, id=pending_id)
+    assert done["executed"] is True
     assert node.call("ArchiveStats")["archived_total"] == 0
+    # An erasure is what an auditor asks about first: its rule must not go with what it erased.
+    lines = {one["entry"]["write_id"]: one["entry"] for one in node.stream("Audit")[:-1]}
+    rules = {
+        lines[write_id]["event"]: lines[write_id]["rule"] for write_id in done["write"]["write_ids"]
+    }
+    assert rules["record_purged"].startswith("purge: approve")
 
 
 def test_a_change_of_policy_can_be_made_to_take_two(node: Harness) -> None:
