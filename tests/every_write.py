@@ -57,6 +57,24 @@ def _graph(node: Any) -> dict[str, Any]:
     }
 
 
+def _curated(node: Any) -> dict[str, Any]:
+    """Memories to be made one, to be told apart and to be tagged, and a step to be undone."""
+    parts, pair = (
+        [node.store(f"{what} {at}", namespace="n/curated", tier="long") for at in range(2)]
+        for what in ("part", "side")
+    )
+    node.call("Link", source_id=pair[0], target_id=pair[1], relation="contradicts")
+    tagged, untagged = (node.store(f"zebra {at}", namespace="n/curated") for at in "12")
+    # One that archived something could not be undone once the archive was purged.
+    step = node.call("AutoTag", id=untagged)["step_id"]
+    return {
+        "Consolidate": {"ids": parts, "title": "whole", "summary": "s"},
+        "Resolve": {"winner_id": pair[0], "loser_id": pair[1]},
+        "Rollback": {"id": step},
+        "AutoTag": {"id": tagged},
+    }
+
+
 def writes(node: Any) -> dict[str, Any]:
     """For every operation of the contract that writes: a request that must change something."""
     a, b, gone, old = (node.store(name, namespace="n/m") for name in ("a", "b", "gone", "old"))
@@ -92,6 +110,7 @@ def writes(node: Any) -> dict[str, Any]:
         "Replay": {"id": told, "since": "2020-01-01T00:00:00Z"},
         "Unsubscribe": {"id": untold},
         **_graph(node),
+        **_curated(node),
         "AgentRegister": {"agent_id": "ann", "agent_type": "human", "capabilities": ["review"]},
         "Notify": {"target_agent_id": "ann", "title": "t", "payload": "p"},
         "InboxMark": {"ids": [message], "agent_id": "bob"},

@@ -14,16 +14,23 @@ import apsw
 
 from aimem_node.store.folding import first_of, is_nothing
 from aimem_node.store.projection import memory_of, names_of
-from aimem_node.store.rows import memory_columns
 from aimem_node.store.shelf import (
     DROP_NAMES,
     PUT_LINK,
     PUT_MEMORY,
     PUT_NAME,
     link_columns,
+    memory_bindings,
     name_columns,
 )
-from aimem_node.store.verify import Verified, chain_problems, readable, shown_link, shown_row
+from aimem_node.store.verify import (
+    Verified,
+    chain_problems,
+    has_its_marks,
+    readable,
+    shown_link,
+    shown_row,
+)
 from aimem_node.store.view import View
 from aimem_node.store.view_population import POPULATION_SHOULD_BE
 from aimem_sync.digest import Digest, bucket_of, record_hash
@@ -159,7 +166,8 @@ class Repair:
                 shown = display(kept.state)
                 row = memory_of(shown, kept.rid, kept.born_lamport, kept.born_id)
                 tags = () if row is None else row.tags
-                if row != shown_row(self._view, name) or tags != self._view.tag_rows(kept.rid):
+                is_shown = row == shown_row(self._view, name) and has_its_marks(self._view, row)
+                if not is_shown or tags != self._view.tag_rows(kept.rid):
                     memories += 1
                     where = (kept.rid, name)
                     self._connection.execute("DELETE FROM memory_tag WHERE rid = ?", (kept.rid,))
@@ -167,7 +175,7 @@ class Repair:
                         "DELETE FROM memory WHERE rid = ? OR record_id = ?", where
                     )
                     if row is not None:
-                        self._connection.execute(PUT_MEMORY, memory_columns(row))
+                        self._connection.execute(PUT_MEMORY, memory_bindings(row))
                         self._connection.executemany(
                             "INSERT INTO memory_tag(tag, rid) VALUES(?, ?)",
                             [(tag, kept.rid) for tag in tags],

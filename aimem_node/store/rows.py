@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Final
 
+from aimem_node.store.sameness import fingerprint, topic_of
 from aimem_sync.op import Op
 from aimem_sync.state import RecordState
 
@@ -149,6 +150,8 @@ class Counts:
 
 
 MEMORY_COLUMNS: Final = tuple(MemoryRow.__dataclass_fields__)
+MARK_COLUMNS: Final = ("fingerprint", "topic")
+"""What a memory is looked up by and is not shown of it. See sameness."""
 LINK_COLUMNS: Final = tuple(LinkRow.__dataclass_fields__)
 MEMORY_SELECT: Final = ", ".join(f"m.{column}" for column in MEMORY_COLUMNS)
 LINK_SELECT: Final = ", ".join(LINK_COLUMNS)
@@ -181,6 +184,11 @@ def memory_columns(row: MemoryRow) -> tuple[Any, ...]:
     """The row as bindings, in the order of MEMORY_COLUMNS."""
     metadata = compact_json(row.metadata) if row.metadata else "{}"
     return (*_plain(row), tags_text(row.tags), metadata, row.content)
+
+
+def marks_of(row: MemoryRow) -> tuple[int, str]:
+    """The bindings of MARK_COLUMNS."""
+    return fingerprint(row.title, row.content), topic_of(row.title, row.metadata)
 
 
 def tags_text(tags: tuple[str, ...]) -> str:

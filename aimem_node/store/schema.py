@@ -16,6 +16,7 @@ import apsw
 
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.store.naming import folded
+from aimem_node.store.sameness import fingerprint, topic_of
 
 APPLICATION_ID: Final = 0x61696D65
 """Stands in the file's header and spells "aime": a SQLite file without it is not ours."""
@@ -29,6 +30,8 @@ IN_INDEX: Final = b"index"
 IN_WAL: Final = b"wal"
 """In the WAL alone."""
 
+MARKED_AT_ONCE: Final = 500
+"""Memories whose texts stand in memory at once while a file is brought forward."""
 _YEAR_1: Final = -62_135_596_800_000_000
 _YEAR_9999: Final = 253_402_300_800_000_000
 
@@ -238,6 +241,16 @@ CREATE INDEX entity_name_by_name ON entity_name(folded, entity_id, spelling)
     WHERE record_id = entity_id;
 """
 
+# See sameness.
+_LIKENESS: Final = """
+ALTER TABLE memory ADD COLUMN fingerprint INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE memory ADD COLUMN topic TEXT NOT NULL DEFAULT '';
+CREATE INDEX memory_by_fingerprint ON memory(fingerprint) WHERE life = 'live';
+CREATE INDEX memory_by_topic ON memory(topic, namespace) WHERE life = 'live';
+CREATE INDEX link_contradicts ON link(created_us, record_id)
+    WHERE relation = 'contradicts' AND life = 'live';
+"""
+
 # Kept by the file itself, so that whatever changes a memory's row also counts it.
 _POPULATION: Final = """
 CREATE TABLE population(
@@ -307,7 +320,9 @@ def _second(connection: apsw.Connection) -> None:
 
 
 def _third(connection: apsw.Connection) -> None:
-    connection.execute(_GRAPH + _POPULATION)
+    connection.execute(_GRAPH + _LIKENESS)
+    _give_marks(connection)
+    connection.execute(_POPULATION)
     starts = connection.execute(
         "SELECT record_id, state FROM record WHERE record_id IN (SELECT record_id FROM link)"
     )
@@ -319,6 +334,25 @@ def _third(connection: apsw.Connection) -> None:
         "INSERT INTO entity_name(record_id, spelling, folded, entity_id) VALUES(?, ?, ?, ?)",
         _names_of_memories(connection) + _names_of_aliases(connection),
     )
+
+
+def _give_marks(connection: apsw.Connection) -> None:
+    after = 0
+    while True:
+        rows: list[tuple[Any, ...]] = connection.execute(
+            "SELECT rid, title, content, metadata FROM memory WHERE rid > ? ORDER BY rid LIMIT ?",
+            (after, MARKED_AT_ONCE),
+        ).fetchall()
+        if not rows:
+            return
+        after = rows[-1][0]
+        connection.executemany(
+            "UPDATE memory SET fingerprint = ?2, topic = ?3 WHERE rid = ?1",
+            [
+                (rid, fingerprint(title, content), topic_of(title, json.loads(metadata)))
+                for rid, title, content, metadata in rows
+            ],
+        )
 
 
 def _is_start_given(state: bytes) -> bool:
@@ -377,7 +411,7 @@ def _newest_head(state: bytes) -> str:
 MIGRATIONS: Final[tuple[Migration, ...]] = (
     Migration(1, "log, records, memories, links, full text", _first),
     Migration(2, "members, floors, answers beside ops, whose write is shown", _second),
-    Migration(3, "links by time, names of entities, how many memories whose", _third),
+    Migration(3, "links by time, names of entities, how many memories, what is alike", _third),
 )
 SCHEMA: Final = MIGRATIONS[-1].number
 """The schema this version reads and writes."""

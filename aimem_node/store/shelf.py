@@ -20,11 +20,14 @@ from aimem_node.store.past import NEVER_TOLD, told_between
 from aimem_node.store.projection import LINK, MEMORY, link_of, may_name, memory_of, names_of
 from aimem_node.store.rows import (
     LINK_COLUMNS,
+    MARK_COLUMNS,
     MEMORY_COLUMNS,
     NAME_COLUMNS,
     KeptRecord,
     LinkRow,
+    MemoryRow,
     NameRow,
+    marks_of,
     memory_columns,
     tags_text,
 )
@@ -178,7 +181,7 @@ class Shelf:
             if row is None:
                 gone.append((rid,))
             else:
-                (new if old is None else renewed).append(memory_columns(row))
+                (new if old is None else renewed).append(memory_bindings(row))
         many = self._connection.executemany
         if untagged:
             many("DELETE FROM memory_tag WHERE rid = ?", untagged)
@@ -238,6 +241,11 @@ def _was(one: Renewal, of_type: str) -> bool:
     return one.before is not None and one.before.state.type == of_type
 
 
+def memory_bindings(row: MemoryRow) -> tuple[Any, ...]:
+    """The row as bindings of PUT_MEMORY."""
+    return (*memory_columns(row), *marks_of(row))
+
+
 def link_columns(row: LinkRow) -> tuple[Any, ...]:
     """The row as bindings of PUT_LINK."""
     return tuple([getattr(row, name) for name in LINK_COLUMNS])
@@ -262,12 +270,11 @@ _RENEW_RECORD: Final = (
     " WHERE rid = ?1"
 )
 _HAD: Final = "SELECT rid, title, content, tags, life = 'live' FROM memory"
-PUT_MEMORY: Final = (
-    f"INSERT INTO memory({', '.join(MEMORY_COLUMNS)}) VALUES({_numbered(MEMORY_COLUMNS)})"
-)
+_STORED: Final = (*MEMORY_COLUMNS, *MARK_COLUMNS)
+PUT_MEMORY: Final = f"INSERT INTO memory({', '.join(_STORED)}) VALUES({_numbered(_STORED)})"
 _RENEW_MEMORY: Final = (
-    f"UPDATE memory SET ({', '.join(MEMORY_COLUMNS[1:])})"  # noqa: S608  our own column names
-    f" = ({_numbered(MEMORY_COLUMNS)[4:]}) WHERE rid = ?1"
+    f"UPDATE memory SET ({', '.join(_STORED[1:])})"  # noqa: S608  our own column names
+    f" = ({_numbered(_STORED)[4:]}) WHERE rid = ?1"
 )
 PUT_LINK: Final = (
     f"INSERT OR REPLACE INTO link({', '.join(LINK_COLUMNS)}) VALUES({_numbered(LINK_COLUMNS)})"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from aimem_node.store.projection import LINK, link_of, memory_of, names_of
-from aimem_node.store.rows import KeptRecord, LinkRow, MemoryRow
+from aimem_node.store.rows import KeptRecord, LinkRow, MemoryRow, marks_of
 from aimem_node.store.view import View, kept_record
 from aimem_sync.digest import Digest, bucket_of, record_hash
 from aimem_sync.display import Display, display
@@ -121,6 +121,8 @@ def _records(view: View, found: Verified) -> Iterator[str]:
             row = memory_of(shown, kept.rid, kept.born_lamport, kept.born_id)
             if row != shown_row(view, name):
                 yield f"the row of memory {name} is not what its record says"
+            elif not has_its_marks(view, row):
+                yield f"memory {name} is not looked up by what its record says"
             if view.tag_rows(kept.rid) != (() if row is None else row.tags):
                 yield f"the tags of memory {name} are not what its record says"
             if shown_link(view, shown, kept.born_lamport) != view.link(name):
@@ -199,6 +201,11 @@ def shown_link(view: View, shown: Display, born_lamport: int) -> LinkRow | None:
     if shown.type != LINK:
         return None
     return link_of(shown, born_lamport, view.told_between(shown.record_id))
+
+
+def has_its_marks(view: View, row: MemoryRow | None) -> bool:
+    """Whether a memory is looked up by what it says."""
+    return row is None or view.marks(row.rid) == marks_of(row)
 
 
 def shown_row(view: View, record_id: str) -> MemoryRow | str | None:

@@ -23,6 +23,7 @@ from aimem_node.store.rows import (
     memory_row,
 )
 from aimem_node.store.sight import MESSAGES, Sight
+from aimem_node.store.view_likeness import LikenessView
 from aimem_node.store.view_links import LinkView
 from aimem_node.store.view_log import LogView
 from aimem_node.store.view_names import NameView
@@ -37,7 +38,7 @@ CANDIDATES_MAX: Final = 5
 _LAST_CHARACTER: Final = "\U0010ffff"
 
 
-class View(LinkView, LogView, NameView, PopulationView):
+class View(LikenessView, LinkView, LogView, NameView, PopulationView):
     """What one transaction sees."""
 
     # -- records ---------------------------------------------------------------------------
@@ -55,6 +56,18 @@ class View(LinkView, LogView, NameView, PopulationView):
     def records_after(self, record_id: str, limit: int) -> list[KeptRecord]:
         """The next records of all types in the order of their ids; "" begins."""
         return [kept_record(row) for row in self.record_rows(record_id, limit)]
+
+    def records_before(self, prefix: str, record_id: str, limit: int) -> list[KeptRecord]:
+        """The records before one, the last first, of those whose ids begin like this.
+
+        "" begins with the last of all.
+        """
+        rows = self._connection.execute(
+            "SELECT record_id, state, rid, hash, born_lamport, born_id FROM record"
+            " WHERE record_id >= ? AND record_id < ? ORDER BY record_id DESC LIMIT ?",
+            (prefix, record_id or prefix + _LAST_CHARACTER, limit),
+        )
+        return [kept_record(row) for row in rows]
 
     def has_records(self, prefix: str) -> bool:
         """Whether there is a record whose id begins like this."""

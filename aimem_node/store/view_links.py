@@ -101,6 +101,20 @@ class LinkView(LogView):
         last = rows[limit - 1]
         return rows[:limit], (last.created_us, last.record_id)
 
+    def contradicting(self, before: Key | None, limit: int) -> tuple[list[LinkRow], Key | None]:
+        """One page of the live links by which one memory contradicts another, the last stored
+        first, whether they hold still or not, and where the next begins."""
+        start = before if before is not None else ((1 << 63) - 1, "")
+        rows = self._links(
+            "record_id IN (SELECT record_id FROM link INDEXED BY link_contradicts"
+            " WHERE relation = 'contradicts' AND life = 'live' AND (created_us, record_id) < (?, ?)"
+            " ORDER BY created_us DESC, record_id DESC LIMIT ?)"
+            " ORDER BY created_us DESC, record_id DESC",
+            *start,
+            limit,
+        )
+        return rows, ((rows[-1].created_us, rows[-1].record_id) if len(rows) == limit else None)
+
     # -- the graph -------------------------------------------------------------------------
 
     def walk(self, asked: Walk) -> Trail:

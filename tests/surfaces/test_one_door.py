@@ -85,6 +85,9 @@ def test_no_reading_operation_appends_an_op(node: Harness) -> None:
              "EntityGetByAlias": {"alias": "a"},
              "KgQuery": {"source_id": record_id},
              "KgTimeline": {"source_id": record_id},
+             "CheckDuplicate": {"title": "a", "content": "apples"},
+             "DetectContradiction": {"id_a": record_id, "id_b": node.store("b")},
+             "ExpandQuery": {"query": "apples"},
              "PolicyExplain": {"action": "store", "namespace": "n"},
              "WaitDurable": {"write_id": stored["write"]["write_ids"][0]}}  # fmt: skip
     assert {OPERATIONS[name].effect for name in MOVES_MEMBERS} == {Effect.ADMIN}

@@ -21,7 +21,7 @@ class AuditRequest:
     id: str | None = None
     """Only this record."""
     event: str | None = None
-    """Only this kind of event: memory_stored, policy_updated, ..."""
+    """Only this kind of event: memory_stored, policy_set, ..."""
     limit: int | None = None
     """End after this many; all that there are when absent."""
     verify: bool = True

@@ -115,6 +115,8 @@ class ContradictionsResponse:
     memories: tuple[Memory, ...] = ()
     links: tuple[Contradiction, ...] = ()
     count: int = 0
+    truncated: bool = False
+    """There may be more: the answer is full, or not everything was compared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,6 +66,10 @@ class KgNode:
     """Steps from the beginning."""
     path: str = ""
     """Ids from the beginning to here, joined by "->"."""
+    direction: Direction | None = None
+    """Which way the last link runs: out is said by source_id about target_id, in the other way
+    round.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

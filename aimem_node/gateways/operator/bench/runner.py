@@ -21,6 +21,7 @@ from aimem_node.gateways.operator.bench import (
     calls,
     cluster,
     crowd,
+    curating,
     governing,
     graph,
     machine,
@@ -57,6 +58,7 @@ MEASURES = (
     Measure("store-large", lambda stage: calls.storing(stage, calls.MANY), large=True),
     Measure("reads-large", lambda stage: calls.reading(stage, calls.MANY), large=True),
     Measure("recall-large", lambda stage: calls.recalling(stage, calls.MANY), large=True),
+    Measure("duplicates", curating.checking),
     Measure("graph", graph.walking),
     # Its policies stay, and would cost whatever came after it in the same store.
     Measure("governance", governing.storing_under_rules),
