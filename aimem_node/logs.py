@@ -8,7 +8,15 @@ import logging
 import sys
 from typing import Any
 
-import structlog
+# Where rich is installed structlog imports it for its console, and a node carries 6 MB that it
+# never prints with. None in this place makes that import fail, and only that one.
+_rich_was_there = "rich" in sys.modules
+if not _rich_was_there:
+    sys.modules["rich"] = None  # type: ignore[assignment]
+import structlog  # noqa: E402
+
+if not _rich_was_there:
+    del sys.modules["rich"]
 
 LEVELS = ("debug", "info", "warning", "error")
 

@@ -16,8 +16,6 @@ from string import ascii_uppercase
 from typing import Final
 from urllib.parse import urlsplit
 
-import idna
-
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.outbound.reachable import Allowed, connectable, refusal
 
@@ -224,6 +222,8 @@ def _host(host: str) -> tuple[str, bool]:
 
 def _ascii(host: str) -> str:
     """IDNA 2008, without the mappings that make full-width digits a number."""
+    import idna  # a large table, needed for few names
+
     try:
         if not host.isascii():
             return idna.encode(host, strict=True, std3_rules=True).decode("ascii")

@@ -30,6 +30,9 @@ def test_a_shared_fingerprint_is_no_proof(bench, pen) -> None:
     assert found(bench, "saying", "title", "the text", Filter(), 9) == ["m1"]
     (problem,) = bench.store.verify(deep=False).problems
     assert "m2 is not looked up" in problem
+    assert "1 memories were shown again as their records say" in bench.store.repair()
+    assert found(bench, "saying", "title", "another text", Filter(), 9) == ["m2"]
+    assert bench.store.verify(deep=True).problems == []
 
 
 def test_memories_of_one_topic_are_found_and_topics_that_several_have(bench, pen) -> None:
