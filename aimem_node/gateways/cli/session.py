@@ -63,20 +63,26 @@ def _fetch(rest: list[str], settings: dict[str, Any], env: Mapping[str, str]) ->
 
 
 def compact(answer: dict[str, Any]) -> str:
-    """The memories as text for a model: one line each, in few tokens."""
+    """What holds here, and the memories, as text for a model: in few tokens."""
+    # Standards whole: a rule that is cut off is another rule.
+    lines = [
+        f"standard of {one.get('namespace', '')}: {one.get('content', '')}"
+        for one in answer.get("standards") or ()
+    ]
+    if answer.get("unread"):
+        lines.append(f"unread messages: {answer['unread']} (read them with inbox)")
     memories = answer.get("memories") or []
-    if not memories:
-        return ""
     session = answer.get("session_id")
     named = f" (session {session})" if session else ""
-    lines = [f"aimem remembers, most important first{named}:"]
+    if memories:
+        lines.append(f"aimem remembers, most important first{named}:")
     for memory in memories:
         content = " ".join(str(memory.get("content", "")).split())
         if len(content) > CONTENT_CHARS_MAX:
             content = content[: CONTENT_CHARS_MAX - 1] + "…"
         where = f"{memory.get('namespace', '')}, {str(memory.get('id', ''))[:8]}"
         lines.append(f"- {memory.get('title', '')}: {content} [{where}]")
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n" if lines else ""
 
 
 def _arm(settings: dict[str, Any], rest: list[str]) -> None:

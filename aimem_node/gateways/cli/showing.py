@@ -90,11 +90,13 @@ def answer(
         return "\n".join(_thing(value, look, whole=True)) + "\n"
     rows = value.get(rows_name) or []
     if not rows:
-        return _nothing(operation, look, asked)
+        beside = "\n".join(_texts_beside(value, rows_name, look))
+        return beside + _nothing(operation, look, asked)
     reasons = {one["id"]: one["factors"] for one in value.get("reasons") or ()}
     if reasons:
         rows = [row | {"why": reasons.get(row["id"])} for row in rows]
-    lines = _rows(rows, look, bool(value.get("next_cursor")))
+    lines = _texts_beside(value, rows_name, look)
+    lines += _rows(rows, look, bool(value.get("next_cursor")))
     rest = {
         name: said for name, said in value.items()
         if name not in (rows_name, "count", "next_cursor", "reasons") and said not in (*EMPTY, 0)
@@ -120,6 +122,21 @@ def item(operation: dict[str, Any], line: bytes, look: Look) -> str:
         return "  ".join([when, plain(value["event"]).ljust(15), *said, mark]) + "\n"
     parts = [short(value[name], name) for name in _ordered(value) if value[name] not in EMPTY]
     return look.paint("dim", parts[0]) + "  " + "  ".join(parts[1:]) + "\n" if parts else ""
+
+
+def _texts_beside(value: Mapping[str, Any], rows_name: str, look: Look) -> list[str]:
+    """Texts that come with an answer besides its rows, such as standards: they are read first."""
+    lines: list[str] = []
+    for name, those in value.items():
+        if name == rows_name or not isinstance(those, list):
+            continue
+        for one in those:
+            if isinstance(one, dict) and one.get("title") and one.get("content"):
+                where = plain(one.get("namespace") or "")
+                mark = f"{_label(name).removesuffix('s')} of {where}: " if where else ""
+                lines.append(look.paint("bold", mark + plain(one["title"])))
+                lines += [*wrapped(plain(one["content"]), look.width, "   "), ""]
+    return lines
 
 
 def _nothing(operation: Mapping[str, Any], look: Look, asked: Mapping[str, Any]) -> str:
@@ -155,7 +172,8 @@ def _rows(rows: list[Any], look: Look, more: bool = False) -> list[str]:
 def _memory(row: dict[str, Any], look: Look, mark: str = "") -> list[str]:
     indent = " " * len(mark)
     lines = [mark + look.paint("bold", plain(row["title"]))]
-    content = wrapped(plain(row.get("content") or ""), look.width, indent)
+    said = row.get("content") or row.get("payload") or ""
+    content = wrapped(plain(said), look.width, indent)
     if mark and len(content) > ROW_CONTENT_LINES_MAX:
         content = content[:ROW_CONTENT_LINES_MAX]
         content[-1] += " …"
@@ -180,6 +198,8 @@ def _facts(row: dict[str, Any]) -> list[str]:
     until = moment(row.get("expires_at"))
     life = row.get("life")
     facts = [
+        f"from {row['from']}" if row.get("from") else "",
+        "unread" if row.get("read") is False else "",
         str(row.get("namespace") or ""),
         str(row.get("tier") or "") + (f", until {until}" if until and life != "archived" else ""),
         f"priority {row['priority']}" if row.get("priority") else "",

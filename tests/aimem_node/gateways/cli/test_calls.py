@@ -297,6 +297,42 @@ def test_a_stream_prints_its_items_until_the_failure_that_ends_it(
     assert "the node stops" in out.err
 
 
+STANDARD = {"namespace": "acme", "title": "House rules", "content": "Always write tests."}
+
+
+def test_a_session_begins_with_what_holds_there_and_what_is_unread(
+    fake: FakeNode, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fake.answer = lambda _: (200, {"memories": [], "standards": [STANDARD], "unread": 2})
+    assert fast.main(["session-start"]) == 0
+    assert capsys.readouterr().out == (
+        "standard of acme: Always write tests.\nunread messages: 2 (read them with inbox)\n"
+    )
+
+
+def test_a_recall_shows_the_standards_before_what_it_found(
+    fake: FakeNode, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = {"id": "m1", "title": "Deploys", "content": "On Tuesdays."}
+    for memories in ([found], []):
+        fake.answer = lambda _, memories=memories: (
+            200, {"memories": memories, "standards": [STANDARD]},
+        )  # fmt: skip
+        assert fast.main(["recall", "deploys"]) == 0
+        said = capsys.readouterr().out
+        assert said.startswith("standard of acme: House rules\n   Always write tests.\n")
+        assert ("On Tuesdays." in said) == bool(memories)
+
+
+def test_a_message_is_read_like_mail(fake: FakeNode, capsys: pytest.CaptureFixture[str]) -> None:
+    mail = {"id": "m1", "title": "hello", "payload": "please look", "from": "ann", "read": False}
+    fake.answer = lambda _: (200, {"messages": [mail], "count": 1})
+    assert fast.main(["inbox"]) == 0
+    said = capsys.readouterr().out
+    assert "please look" in said
+    assert "from ann · unread" in said
+
+
 def test_session_start_prints_one_compact_line_a_memory(
     fake: FakeNode, capsys: pytest.CaptureFixture[str]
 ) -> None:
