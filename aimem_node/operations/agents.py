@@ -19,10 +19,12 @@ from aimem_node.contract.values import (
 from aimem_node.operations.call import ReadCall, WriteCall
 from aimem_node.operations.identity import (
     AGENT,
+    AGREED,
     PRINCIPALS,
     REGISTERED,
     Registered,
     bindings,
+    is_agreed,
     register_of,
     registered,
 )
@@ -70,9 +72,9 @@ def agent_register(call: WriteCall, request: AgentRegisterRequest) -> AgentRegis
         )
         if known is None or known.agent_type != request.agent_type:
             wanted["agent_type"] = request.agent_type
-    more = _more(call, request, () if known is None else known.principals)
+    before = bindings(call.view.state(f"{AGENT}:{agent_id}"))
+    more = _more(call, request, () if known is None else known.principals, before)
     if more:
-        before = bindings(call.view.state(f"{AGENT}:{agent_id}"))
         wanted[PRINCIPALS] = {name: dict(said) for name, said in (before | more).items()}
     if wanted or tag or untag:
         call.tx.change(Change(f"{AGENT}:{agent_id}", AGENT, set=wanted, tag=tag, untag=untag))
@@ -85,13 +87,24 @@ def agent_register(call: WriteCall, request: AgentRegisterRequest) -> AgentRegis
 
 
 def _more(
-    call: WriteCall, request: AgentRegisterRequest, bound: tuple[str, ...]
+    call: WriteCall,
+    request: AgentRegisterRequest,
+    bound: tuple[str, ...],
+    before: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Mapping[str, Any]]:
-    """Whom the request binds that was not bound, and by whose word."""
+    """Whom the request binds that was not bound, and by whose word; and who agrees to be bound, by
+    naming themselves."""
     more: dict[str, Mapping[str, Any]] = {}
     for index, principal in enumerate(request.principals):
         _check_principal(principal, index)
-        if principal not in (*bound, call.principal):
+        said = before.get(principal, {})
+        is_new = principal not in bound
+        if principal in bound[:1] or (not is_new and is_agreed(said)):
+            continue
+        if principal == call.principal:
+            if not is_new:
+                more[principal] = {**said, AGREED: True}
+        elif is_new or call.operator:
             more[principal] = {"by": call.principal, "operator": call.operator}
     return more
 

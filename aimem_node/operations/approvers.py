@@ -4,14 +4,14 @@ A vote is a replicated fact, cast on whatever node its voter stands, so it says 
 be told there and nowhere else: who the voter was, and whether they were the operator.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.contract.formats import FORMATS
-from aimem_node.operations.identity import registered
+from aimem_node.operations.identity import person_of, registered
 from aimem_node.store.view import View
 
 CONSENSUS_MAX: Final = 100
@@ -132,10 +132,16 @@ class Approver:
         return vote.is_agent
 
     def is_met(self, votes: Iterable[Vote]) -> bool:
-        """Whether these votes, one for each person, are enough."""
-        those = [vote for vote in votes if self.counts(vote)]
-        agents = self.kind == Kind.CONSENSUS  # two people who speak as one agent are one voice
-        voices = {vote.agent_id if agents else vote.person for vote in those}
+        """Whether these votes are enough. One person has one voice, under however many agents; and
+        two people who speak as one agent are one voice too."""
+        voices: list[frozenset[tuple[str, str]]] = []
+        for vote in filter(self.counts, votes):
+            names = {("person", vote.person), ("principal", vote.principal)}
+            if self.kind == Kind.CONSENSUS:
+                names.add(("agent", vote.agent_id))
+            same = [voice for voice in voices if not voice.isdisjoint(names)]
+            voices = [voice for voice in voices if voice not in same]
+            voices.append(frozenset(names).union(*same))
         return len(voices) >= self.needed
 
 
@@ -151,6 +157,14 @@ class Ask:
     def register(self) -> dict[str, Any]:
         """As it is kept."""
         return {"rule": self.rule, "set_at": self.set_at, "approver": self.approver.text}
+
+
+def as_of_now(view: View, votes: Mapping[str, Vote]) -> dict[str, Vote]:
+    """The votes with who their voters are by now: since then somebody may have registered agents,
+    or have been found to be one person with another voter."""
+    return {
+        name: replace(vote, person=person_of(view, vote.principal)) for name, vote in votes.items()
+    }
 
 
 def is_registered(view: View, agent_id: str, principal: str) -> bool:

@@ -6,7 +6,6 @@ must bear its origin's signature, which stands for all before it (ADR 9). What i
 choice from that; the proof is always of everything.
 """
 
-import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,8 +17,9 @@ from aimem_node.contract.values import (
     AuditRecordVerdict,
     AuditRequest,
 )
+from aimem_node.operations.asked import PENDING, asked
 from aimem_node.operations.call import StreamCall
-from aimem_node.operations.events import event_name, lies_in
+from aimem_node.operations.events import agent_in, event_name, lies_in, place_of, said_in
 from aimem_node.operations.kept import all_kept
 from aimem_node.operations.registry import streams
 from aimem_node.operations.shapes import place_filter
@@ -87,14 +87,14 @@ class _Wanted:
             return None
         if asked.id and op.record_id != asked.id:
             return None
-        said = _said(op)
-        agent_id = _agent(said)
+        said = said_in(op)
+        agent_id = agent_in(said)
         if asked.author and asked.author not in (op.author, agent_id):
             return None
         event = (event_name(op) if said or op.kind != Kind.EDIT else None) or _upkeep(op, said)
         if asked.event and event != asked.event:
             return None
-        namespace = _namespace(view, op.record_id, said)
+        namespace = _namespace(view, op, said)
         if asked.namespace and not lies_in(namespace, self.place):
             return None
         return AuditRecordEntry(
@@ -183,7 +183,7 @@ def _position(token: str | None) -> int:
 def _rules(view: View) -> dict[str, str]:
     """By write id: the rule under which it was approved. What needed no approval is not in it."""
     found: dict[str, str] = {}
-    for _, shown in all_kept(view, "pending"):
+    for _, shown in all_kept(view, PENDING):
         decided = shown.values.get("decided")
         asked = shown.values.get("rules")
         if not isinstance(decided, dict) or not isinstance(asked, list):
@@ -197,26 +197,6 @@ def _rules(view: View) -> dict[str, str]:
 
 def _spelled(rule: Mapping[str, Any]) -> str:
     return f"{rule.get('rule', '')} at {rule.get('set_at', '')}"
-
-
-def _said(op: Op) -> Mapping[str, Any]:
-    if op.body is None or op.kind != Kind.EDIT:
-        return {}
-    try:
-        said = json.loads(op.body)
-    except ValueError:  # damaged here: the proof will say so
-        return {}
-    return said if isinstance(said, dict) else {}
-
-
-def _agent(said: Mapping[str, Any]) -> str:
-    """Who spoke, where the op says so: a memory's first op, a link, a message."""
-    registers = said.get("set", {})
-    for register, name in (("facts", "agent_id"), ("body", "observed_by")):
-        value = registers.get(register)
-        if isinstance(value, dict) and isinstance(value.get(name), str):
-            return str(value[name])
-    return ""
 
 
 def _upkeep(op: Op, said: Mapping[str, Any]) -> str:
@@ -234,14 +214,11 @@ def _changed(said: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"{counter}+" for counter in sorted(said.get("count", {})))
 
 
-def _namespace(view: View, record_id: str, said: Mapping[str, Any]) -> str:
+def _namespace(view: View, op: Op, said: Mapping[str, Any]) -> str:
     """Where it was done: as the op says, else where the record lies now."""
     written = said.get("set", {}).get("namespace")
     if isinstance(written, str):
         return written
-    link = view.link(record_id)
-    row = view.memory(record_id if link is None else link.source_id)
-    if row is not None:
-        return row.namespace
-    kind, colon, name = record_id.partition(":")
-    return name if colon and kind in ("policy", "copies", "standard") else ""
+    kind, _, name = op.record_id.partition(":")
+    waiting = asked(view, name) if kind == PENDING else None
+    return place_of(view, op, said, None)[0] if waiting is None else waiting.request.namespace

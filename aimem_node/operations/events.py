@@ -48,22 +48,22 @@ def event_of(
 ) -> Event | None:
     """The event that an op is; None if it is of no interest, lies elsewhere or is out of sight."""
     op = placed.op
-    said = _said(op)
+    said = said_in(op)
     name = _name(op, said)
     if name is None:
         return None
-    namespace, is_seen = _place(view, op, said, sight)
+    namespace, is_seen = place_of(view, op, said, sight)
     if not is_seen or not lies_in(namespace, wanted):
         return None
     return Event(
         token=str(placed.pos), event=name, id=op.record_id, namespace=namespace, author=op.author,
-        happened_at=op.wall_us, agent_id=_agent(said),
+        happened_at=op.wall_us, agent_id=agent_in(said),
     )  # fmt: skip
 
 
 def event_name(op: Op) -> str | None:
     """memory_stored, memory_updated, link_added and so on, of EVENTS; None for upkeep."""
-    return _name(op, _said(op))
+    return _name(op, said_in(op))
 
 
 def event_names(text: str | None, path: str = "$.events") -> frozenset[str]:
@@ -90,10 +90,14 @@ def lies_in(namespace: str, wanted: Filter) -> bool:
     return not wanted.namespaces or namespace in wanted.namespaces
 
 
-def _said(op: Op) -> Mapping[str, Any]:
+def said_in(op: Op) -> Mapping[str, Any]:
+    """What an edit says; nothing if its body is not here, or is no edit."""
     if op.kind != Kind.EDIT or op.body is None:
         return {}
-    said = json.loads(op.body)
+    try:
+        said = json.loads(op.body)
+    except ValueError:  # damaged here; an audit says so
+        return {}
     return said if isinstance(said, dict) else {}
 
 
@@ -153,7 +157,7 @@ def _of_other(kind: str, registers: Mapping[str, Any], is_first: bool) -> str | 
     return f"{kind}_set" if kind in OF_NAMESPACES else None
 
 
-def _place(view: View, op: Op, said: Mapping[str, Any], sight: Sight | None) -> tuple[str, bool]:
+def place_of(view: View, op: Op, said: Mapping[str, Any], sight: Sight | None) -> tuple[str, bool]:
     """The namespace that an event belongs to, empty for none, and whether it may be told."""
     kind, _, name = op.record_id.partition(":")
     link = view.link(op.record_id)
@@ -182,7 +186,7 @@ def _concerns(namespace: str, place: str) -> bool:
     return lies_below(namespace, place.partition("/")[0])
 
 
-def _agent(said: Mapping[str, Any]) -> str:
+def agent_in(said: Mapping[str, Any]) -> str:
     """Who spoke, where the op says so: a memory's first op, a link, a message."""
     registers = said.get("set", {})
     for register, name in (("facts", "agent_id"), ("body", "observed_by")):

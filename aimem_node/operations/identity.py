@@ -4,6 +4,9 @@ A principal is only unique on its node, so "user:ann" of two machines are two un
 agent binds both. Whoever registered an agent first keeps it. Two nodes may register one id without
 having heard of each other: both records merge into one, in which the first in the order of writes
 stands as the holder, on every node alike, and what the other one bound does not count.
+
+To be bound to an agent is to speak as it. To be one person with its holder is more, since whatever
+one of them wrote is the other's too: that takes the word of the one who is bound, or an operator's.
 """
 
 from __future__ import annotations
@@ -24,7 +27,9 @@ AGENT: Final = "agent"
 REGISTERED: Final = "registered"
 """The register that says who registered an agent, and when. Written once by each that did."""
 PRINCIPALS: Final = "principals"
-"""The register that says who else may speak as it, and who bound each of them."""
+"""The register that says who else may speak as it, who bound each of them, and who agreed."""
+AGREED: Final = "agreed"
+"""Said of whoever was bound by another, and named themselves later."""
 _WHOLE: Final = re.compile(r"@[0-9a-f]{32}\Z")
 REGISTERS_REMEMBERED: Final = 8
 """States of the register of agents that are kept at hand: a process runs one node, a test few."""
@@ -40,11 +45,22 @@ class Registered:
     registered_us: int
     principals: tuple[str, ...]
     "Who may speak as it, the holder first."
+    one_person: tuple[str, ...] = ()
+    "Those of them who are one person: the holder, who agreed to it, and whom an operator bound."
 
     @property
     def holder(self) -> str:
         """Who registered it first."""
         return self.principals[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One person, under all their names."""
+
+    name: str
+    "The first of their agents, in alphabetical order."
+    principals: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +70,8 @@ class Register:
     agents: Mapping[str, Registered] = field(default_factory=dict)
     of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     "By principal: the agents that it is bound to, in alphabetical order."
+    persons: Mapping[str, Person] = field(default_factory=dict)
+    "By principal: who it is together with others. One that holds no agent is only itself."
 
 
 def owner_of(row: MemoryRow) -> str:
@@ -80,21 +98,26 @@ def principal_of(author: str, dot: Dot) -> str:
 
 
 def person_of(view: View, principal: str) -> str:
-    """The agent that a principal is bound to, the first by name; itself if it is to none."""
-    agents = register_of(view).of.get(principal, ())
-    return agents[0] if agents else principal
+    """The agent that a person is called by; the principal itself if it is bound to none."""
+    person = register_of(view).persons.get(principal)
+    return principal if person is None else person.name
 
 
 def same_person(view: View, one: str, other: str) -> bool:
-    """Whether two principals are one, or bound to one agent."""
-    return one == other or other in everyone_with(view, one)
+    """Whether two principals are one person, also by way of others."""
+    return other in everyone_with(view, one)
 
 
 def everyone_with(view: View, principal: str) -> frozenset[str]:
-    """A principal, and all who are bound to an agent that it is bound to."""
-    register = register_of(view)
-    mine = register.of.get(principal, ())
-    return frozenset(p for agent in mine for p in register.agents[agent].principals) | {principal}
+    """A principal, and all who are one person with it."""
+    person = register_of(view).persons.get(principal)
+    return frozenset((principal,)) if person is None else person.principals
+
+
+def share_an_agent(view: View, one: str, other: str) -> bool:
+    """Whether two principals may speak as one agent, whether or not both agreed to be one."""
+    of = register_of(view).of
+    return not set(of.get(one, ())).isdisjoint(of.get(other, ()))
 
 
 def registered(view: View, agent_id: str) -> Registered | None:
@@ -133,7 +156,20 @@ def _register(agents: Any) -> Register:
     for agent_id in sorted(by_id):
         for principal in by_id[agent_id].principals:
             of.setdefault(principal, []).append(agent_id)
-    return Register(by_id, {principal: tuple(mine) for principal, mine in of.items()})
+    bound = {principal: tuple(mine) for principal, mine in of.items()}
+    return Register(by_id, bound, _persons(by_id))
+
+
+def _persons(agents: Mapping[str, Registered]) -> dict[str, Person]:
+    """Who is one person: whoever is it with one of them is it with all."""
+    persons: dict[str, Person] = {}
+    for agent_id in sorted(agents):
+        ours = agents[agent_id].one_person
+        known = [persons[principal] for principal in ours if principal in persons]
+        name = min((agent_id, *(one.name for one in known)))
+        everyone = frozenset(ours).union(*(one.principals for one in known))
+        persons |= dict.fromkeys(everyone, Person(name, everyone))
+    return persons
 
 
 def _registered(state: RecordState) -> Registered | None:
@@ -145,18 +181,20 @@ def _registered(state: RecordState) -> Registered | None:
     holder = principal_of(first.author, first.dot)
     shown = display(state)
     at_us = said.get("at")
+    wishes = bindings(state)
+    principals = (holder, *sorted(_bound(wishes, holder) - {holder}))
     return Registered(
         agent_id=state.record_id.removeprefix(f"{AGENT}:"),
         agent_type=str(shown.values.get("agent_type", "")),
         capabilities=shown.tags,
         registered_us=at_us if isinstance(at_us, int) else first.wall_us,
-        principals=(holder, *sorted(_bound(state, holder) - {holder})),
+        principals=principals,
+        one_person=tuple(one for one in principals if one == holder or is_agreed(wishes[one])),
     )
 
 
-def _bound(state: RecordState, holder: str) -> set[str]:
+def _bound(wishes: Mapping[str, Mapping[str, Any]], holder: str) -> set[str]:
     """The holder, and whom one who was bound, or an operator, has bound."""
-    wishes = bindings(state)
     bound = {holder}
     while True:
         more = {
@@ -169,12 +207,20 @@ def _bound(state: RecordState, holder: str) -> set[str]:
         bound |= more
 
 
+def is_agreed(said: Mapping[str, Any]) -> bool:
+    """Whether a binding makes one person of two: nobody becomes another by their own word alone."""
+    return said.get("operator") is True or said.get(AGREED) is True
+
+
 def bindings(state: RecordState | None) -> dict[str, Mapping[str, Any]]:
     """Who is bound, or was to be, as every standing version says it: two who bind at the same time
-    both do."""
+    both do, and whoever agreed in one version did."""
     heads = () if state is None else state.heads.get(PRINCIPALS, ())
     found: dict[str, Mapping[str, Any]] = {}
     for head in reversed(heads):
         said = head.value if isinstance(head.value, dict) else {}
-        found |= {name: one for name, one in said.items() if isinstance(one, dict)}
+        for name, one in said.items():
+            known = found.get(name)
+            if isinstance(one, dict) and (known is None or is_agreed(one) or not is_agreed(known)):
+                found[name] = one
     return found

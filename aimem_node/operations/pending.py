@@ -29,7 +29,7 @@ from aimem_node.contract.values import (
     Secrets,
 )
 from aimem_node.operations import registry
-from aimem_node.operations.approvers import Ask, Vote, is_registered
+from aimem_node.operations.approvers import Ask, Vote, as_of_now, is_registered
 from aimem_node.operations.asked import (
     APPROVED,
     CANCELLED,
@@ -46,7 +46,7 @@ from aimem_node.operations.asked import (
 )
 from aimem_node.operations.call import RECORD_IDS, ReadCall, WriteCall
 from aimem_node.operations.gate import ApprovalNeededError
-from aimem_node.operations.identity import person_of, same_person
+from aimem_node.operations.identity import person_of, same_person, share_an_agent
 from aimem_node.operations.policy import Book
 from aimem_node.operations.registry import operation
 from aimem_node.operations.secrets import redacted_json
@@ -181,12 +181,11 @@ def _id_of(what: str, *parts: str) -> str:
 def pending_approve(call: WriteCall, request: PendingApproveRequest) -> PendingApproveResponse:
     """Vote for it. The vote that completes what every rule asks for also does it."""
     one = _seen(call, request.id)
-    votes, registers = dict(one.votes), dict[str, Any]()
+    votes, registers = as_of_now(call.view, one.votes), dict[str, Any]()
     if not _is_node(call):
         vote = _vote(call, request.agent_id)
-        if vote.person in votes and one.status(call.now_us) in (WAITS, APPROVED):
-            vote = votes[vote.person]
-        else:
+        again = any(_says_no_more(vote, other) for other in votes.values())
+        if not again or one.status(call.now_us) not in (WAITS, APPROVED):
             _refuse_decided(call, one, "")
             _refuse_unfit(call, one, vote)
             votes[vote.person] = vote
@@ -244,7 +243,7 @@ def ripe(view: View, now_us: int) -> list[str]:
     return [
         one.id
         for one in all_asked(view)
-        if one.status(now_us) == WAITS and one.votes and one.is_met_by(one.votes)
+        if one.status(now_us) == WAITS and one.votes and one.is_met_by(as_of_now(view, one.votes))
     ]
 
 
@@ -297,6 +296,12 @@ def _vote(call: WriteCall, claim: str | None) -> Vote:
     )  # fmt: skip
 
 
+def _says_no_more(vote: Vote, other: Vote) -> bool:
+    """Whether somebody votes once more, and counts for nothing that they did not count for."""
+    is_one = vote.person == other.person or vote.principal == other.principal
+    return is_one and vote.is_agent <= other.is_agent and vote.is_admin <= other.is_admin
+
+
 def _is_node(call: WriteCall) -> bool:
     """Whether the node itself completes what has its votes."""
     return call.author.startswith("node:")
@@ -326,7 +331,8 @@ def _refuse_unfit(call: WriteCall, one: Asked, vote: Vote) -> None:
     request = one.request
     same_agent = vote.is_agent and vote.agent_id == request.agent_id
     rules = ", ".join(f"{each.rule!r} set at {each.set_at}" for each in one.asks)
-    if same_agent or same_person(call.view, request.requested_by, vote.principal):
+    pair = (request.requested_by, vote.principal)
+    if same_agent or same_person(call.view, *pair) or share_an_agent(call.view, *pair):
         raise Failure(
             Code.PERMISSION_DENIED,
             f"who asks for something does not approve it, and {vote.person} asked for this",

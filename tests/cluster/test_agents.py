@@ -83,6 +83,7 @@ def test_a_namesake_on_another_node_is_somebody_else_and_a_bound_one_is_not(thre
     fields = {"agent_id": "ann", "agent_type": "human", "principals": [theirs]}
     three.call_as(here, "a", "AgentRegister", **fields)
     three.until_level()
+    three.call_as(there, "b", "AgentRegister", **fields)  # it takes the word of both
     assert three.call_as(there, "b", "Get", id=kept)["memory"]["title"] == "t"
 
 

@@ -18,8 +18,8 @@ class AgentRegisterRequest:
     capabilities: tuple[str, ...] = ()
     """What it can do."""
     principals: tuple[str, ...] = ()
-    """Bind another principal too, as name@node: the same person on another machine. For the
-    operator, or whoever is bound.
+    """Bind another principal too, as name@node: it may speak as this agent. It is the same
+    person once an operator bound it, or it names itself here.
     """
     options: WriteOptions | None = None
 

@@ -101,7 +101,7 @@ def line_of(entry: dict[str, Any]) -> str:
     agent = str(entry.get("agent_id") or "")
     said = agent if agent and agent != who else ""
     parts = [
-        str(entry.get("written_at") or ""),
+        str(entry.get("written_at") or "")[:19] + "Z",  # UTC, as whoever compares machines needs it
         f"{who}@{node}" + (f" as {said}" if said else ""),
         str(entry.get("event") or ""),
         str(entry.get("namespace") or "-"),

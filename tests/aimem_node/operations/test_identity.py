@@ -3,11 +3,14 @@
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aimem_node.contract.errors import Code, Failure
 from aimem_node.operations.identity import (
     AGENT,
+    AGREED,
     PRINCIPALS,
     REGISTERED,
     Registered,
@@ -16,6 +19,7 @@ from aimem_node.operations.identity import (
     registered,
     registered_to_another,
     same_person,
+    share_an_agent,
 )
 from aimem_sync.change import Change
 from tests.aimem_node.operations.test_sight_of import caller
@@ -96,13 +100,68 @@ def test_two_who_bind_at_once_both_do() -> None:
 
 def test_principals_of_one_agent_are_one_person() -> None:
     scribe = Scribe("a")
-    me = registers(scribe, "ann", "token:laptop@1")
-    registers(scribe, "bee", "token:laptop@1")
+    me = registers(scribe, "ann", "token:laptop@1", operator=True)
+    registers(scribe, "bee", "token:laptop@1", operator=True)
     view = seen_by(scribe)
     assert person_of(view, me) == person_of(view, "token:laptop@1") == "ann"
     assert person_of(view, "user:x@1") == "user:x@1"
     assert same_person(view, me, "token:laptop@1")
     assert not same_person(view, me, "user:a@" + "b" * 32)
+
+
+def test_to_be_bound_by_another_makes_nobody_one_person_until_they_agree() -> None:
+    scribe = Scribe("a")
+    me = registers(scribe, "ann", "victim@1")
+    view = seen_by(scribe)
+    assert share_an_agent(view, me, "victim@1")
+    assert not same_person(view, me, "victim@1")
+    assert person_of(view, "victim@1") == "victim@1"
+    agreed: Any = {"victim@1": {"by": me, "operator": False, AGREED: True}}
+    scribe.write(Change(f"{AGENT}:ann", AGENT, set={PRINCIPALS: agreed}), "")
+    assert same_person(seen_by(scribe), me, "victim@1")
+    assert same_person(seen_by(scribe), "victim@1", me)
+
+
+def test_who_agreed_keeps_it_whatever_is_said_at_the_same_time() -> None:
+    one, other = Scribe("a"), Scribe("b")
+    me = registers(one, "ann", "p@1")
+    level(one, other)
+    said: Any = {"by": me, "operator": False}
+    one.write(Change("agent:ann", AGENT, set={PRINCIPALS: {"p@1": {**said, AGREED: True}}}), "")
+    both: Any = {"p@1": said, "q@1": said}
+    other.write(Change("agent:ann", AGENT, set={PRINCIPALS: both}), "")
+    level(one, other)
+    for scribe in (one, other):
+        assert same_person(seen_by(scribe), me, "p@1")
+
+
+def test_one_with_one_of_them_is_one_with_all() -> None:
+    scribe = Scribe("a")
+    me = registers(scribe, "bee", "p@1", operator=True)
+    far = Scribe("b")
+    level(scribe, far)
+    other = registers(far, "ann", "p@1", operator=True)
+    level(scribe, far)
+    view = seen_by(scribe)
+    assert same_person(view, me, other)
+    assert person_of(view, me) == person_of(view, other) == person_of(view, "p@1") == "ann"
+
+
+def test_a_writer_who_binds_another_to_its_own_agent_gets_nothing_of_theirs(node: Harness) -> None:
+    me = node.call("Health")["node_id"]
+    node.call("PolicySet", namespace="zeta", rules=[{"action": "delete", "level": "owner"}])
+    thief, victim = caller(node, "thief", "acme/web"), caller(node, "victim", "zeta")
+    kept = node.call("Store", victim, title="t", content="c", namespace="zeta", scope="collective")
+    hidden = node.call("Store", victim, title="u", content="c", namespace="zeta")["id"]
+    fields = {"agent_id": "ai:x", "agent_type": "human", "principals": [f"token:victim@{me}"]}
+    node.call("AgentRegister", thief, **fields)
+    for operation, record_id, code in (
+        ("Delete", kept["id"], Code.PERMISSION_DENIED),
+        ("Get", hidden, Code.NOT_FOUND),
+    ):
+        with pytest.raises(Failure) as caught:
+            node.call(operation, thief, id=record_id)
+        assert caught.value.code is code
 
 
 def test_a_memory_belongs_to_who_wrote_it_first_on_its_node(node: Harness) -> None:
@@ -123,4 +182,6 @@ def test_what_one_person_wrote_under_two_names_both_see(node: Harness) -> None:
     assert node.call("List", far)["count"] == 0
     fields = {"agent_id": "ann", "agent_type": "human", "principals": [f"token:far@{me}"]}
     node.call("AgentRegister", web, **fields)
+    assert node.call("List", far)["count"] == 0, "nobody is made another without a word of theirs"
+    node.call("AgentRegister", far, **fields)
     assert [one["id"] for one in node.call("List", far)["memories"]] == [kept]

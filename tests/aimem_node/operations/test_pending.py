@@ -108,6 +108,30 @@ def test_a_person_with_two_principals_is_still_one(node: Harness, ann: Any, bob:
     assert node.call("PendingApprove", id=pending_id)["approved"] is True
 
 
+def test_one_principal_under_many_agents_has_one_vote(node: Harness, ann: Any, bob: Any) -> None:
+    node.call("PolicySet", namespace="a", rules=[rule("store", "consensus:2")])
+    pending_id = asked(node, "Store", ann, title="t", content="c", namespace="a")
+    for agent_id in ("b", "a", "c"):  # each is first in the alphabet, or is not, when it votes
+        node.call("AgentRegister", bob, agent_id=agent_id, agent_type="human")
+        voted = node.call("PendingApprove", bob, id=pending_id, agent_id=agent_id)
+        assert voted["approved"] is False
+    node.call("AgentRegister", agent_id="root", agent_type="human")
+    assert node.call("PendingApprove", id=pending_id, agent_id="root")["approved"] is True
+
+
+def test_who_may_speak_as_the_agent_that_asked_does_not_approve_it(
+    node: Harness, ann: Any, bob: Any
+) -> None:
+    bobs = f"token:bob@{node.core.facts.node_id}"
+    node.call(
+        "AgentRegister", ann, agent_id="ai:x", agent_type="ai:x", principals=[bobs]
+    )  # bob has not agreed to be one person with ann
+    node.call("PolicySet", namespace="a", rules=[rule("store")])
+    pending_id = asked(node, "Store", ann, title="t", content="c", namespace="a")
+    assert refused(node, bob, "PendingApprove", id=pending_id).code is Code.PERMISSION_DENIED
+    assert refused(node, bob, "PendingCancel", id=pending_id).code is Code.PERMISSION_DENIED
+
+
 MATRIX = [
     ("human", "bob", True),
     ("admin", "bob", False),
@@ -266,6 +290,8 @@ def test_the_audit_names_the_rule_under_which_it_was_done(node: Harness, ann: An
     entries = [lines[write_id] for write_id in made]
     assert [one["rule"] for one in entries] == ["store: approve (admin) at a", ""]
     assert [one["record_type"] for one in entries] == ["memory", "pending"]
+    here = [one["entry"]["event"] for one in node.stream("Audit", namespace="a")[:-1]]
+    assert {"pending_requested", "pending_decided"} <= set(here)
 
 
 def test_a_lone_operator_may_purge_and_a_rule_can_change_that(node: Harness, ann: Any) -> None:
