@@ -136,7 +136,6 @@ class Settings:
                 f"{self.http!r} is not a loopback address, and there is no plaintext beyond one",
             )
 
-
     def webhooks_allowed(self) -> Allowed:
         """What webhooks may call besides public addresses. Raises INVALID_ARGUMENT."""
         return Allowed.parse(one.strip() for one in self.webhook_allow.split(",") if one.strip())

@@ -62,12 +62,15 @@ FORGET_US: Final = 2_000_000
 class DataPlane(Hearing):
     """See the module. Not to be entered by two threads at once."""
 
-    def step(self, now_us: int, event: Event) -> list[Effect]:
-        """What follows from this event. `now_us` is monotonic; a fenced node does nothing."""
+    def step(self, now_us: int, *events: Event) -> list[Effect]:
+        """What follows from these events. `now_us` is monotonic; a fenced node does nothing.
+
+        Several at once are what became known in one moment: what they lead to is done once.
+        """
         if self.fenced:
             return []
         self.now_us = now_us
-        out = self._handle(now_us, event)
+        out = [effect for event in events for effect in self._handle(now_us, event)]
         out += self._settle(now_us)
         fence = next((effect for effect in out if isinstance(effect, Fence)), None)
         if fence is not None:

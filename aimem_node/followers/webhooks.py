@@ -118,10 +118,20 @@ class Webhooks:
                 mine[name] = one
         await self._end([name for name in self._tasks if name not in mine])
         for name, one in mine.items():
-            await self._seal_for_all(one)
+            try:
+                await self._seal_for_all(one)
+            except Failure as failure:  # one that is damaged holds up no other
+                self._note(name, state="blocked", reason=failure.message)
             task = self._tasks.get(name)
             if task is None or task.done():
+                self._tell_why_ended(name, task)
                 self._tasks[name] = asyncio.create_task(self._deliver(one))
+
+    def _tell_why_ended(self, name: str, task: asyncio.Task[None] | None) -> None:
+        error = None if task is None or task.cancelled() else task.exception()
+        if error is not None:
+            self._log.warning("deliveries_stopped", subscription=name, why=repr(error))
+            self._note(name, state="retrying", reason=f"{type(error).__name__} while delivering")
 
     def _deliverer(self, one: Subscribed) -> str:
         """Node id of the member whose turn it is; empty if it is nobody's."""

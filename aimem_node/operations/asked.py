@@ -5,7 +5,7 @@ register, and two nodes may decide without having heard of each other. Then what
 been done, so approved it is: no other word would undo it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -224,16 +224,27 @@ def told_of(view: View, record_ids: Sequence[str]) -> list[str]:
         if one.request.operation not in WITHOUT_TEXT
         if one.request.memory_id in ids
         or (one.decided is not None and not ops.isdisjoint(one.decided.made))
-        or any(record_id in str(one.request.payload) for record_id in ids)
+        or not ids.isdisjoint(_texts(one.request.payload))
     ]
 
 
-def found(view: View, prefix: str) -> Asked:
-    """The one that an id or the beginning of one names. Raises NOT_FOUND or AMBIGUOUS."""
+def _texts(value: Any) -> Iterator[str]:
+    """Every text of a request, whole: an id may be as short as a word of what others wrote."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (Mapping, Sequence)):
+        for item in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(item)
+
+
+def found(view: View, prefix: str, is_seen: Callable[[Asked], bool]) -> Asked:
+    """The one that an id or the beginning of one names, of those that may be seen.
+
+    Raises NOT_FOUND or AMBIGUOUS.
+    """
     exact = asked(view, prefix)
-    if exact is not None:
-        return exact
-    those = [one for one in all_asked(view) if one.id.startswith(prefix)]
+    those = [exact] if exact is not None else _beginning(view, prefix)
+    those = [one for one in those if is_seen(one)]
     if not those:
         raise Failure(
             Code.NOT_FOUND, f"nothing waits under the id {prefix!r}", path="$.id",
@@ -246,3 +257,7 @@ def found(view: View, prefix: str) -> Asked:
             details={"ids": [one.id for one in those[:5]]},
         )  # fmt: skip
     return those[0]
+
+
+def _beginning(view: View, prefix: str) -> list[Asked]:
+    return [one for one in all_asked(view) if one.id.startswith(prefix)]

@@ -122,6 +122,12 @@ class _Wanted:
 @streams
 async def audit(call: StreamCall, request: AuditRequest) -> AsyncIterator[AuditRecord]:
     """What was done, in the order of arrival here, and at the end whether it is whole."""
+    if call.place:
+        raise Failure(
+            Code.PERMISSION_DENIED,
+            f"an audit tells of everything, and {call.author} stands in {call.place!r}",
+            next="Call as an operator who is bounded by no place.",
+        )
     wanted = _Wanted(request, place_filter(request.namespace))
     rules = await call.read(_rules)
     plane = call.cluster.plane

@@ -2,8 +2,8 @@
 
 It is told from the change and from what stands there, never from the operation's name alone: so it
 makes no difference by which of many operations somebody raises a tier or moves a memory. A memory
-whose end is moved nearer is on its way to be deleted, and one that is moved or shown to more people
-counts in both places.
+whose end is moved nearer is on its way to be deleted. One that is moved counts in both places: it
+is new where it comes to, and gone from where it was, unless the rules there hold for it still.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,10 +12,10 @@ from typing import Any, Final
 
 from aimem_node.contract.values import Scope, Tier
 from aimem_node.operations.identity import owner_of, principal_of
-from aimem_node.operations.kept import kept
 from aimem_node.operations.lives import higher
 from aimem_node.operations.policy import POLICY, ROOT, Effect
 from aimem_node.store.rows import LinkRow, MemoryRow
+from aimem_node.store.sight import lies_below
 from aimem_node.store.view import View
 from aimem_sync.change import Change
 from aimem_sync.op import Kind
@@ -66,13 +66,21 @@ def _memory(view: View, change: Change, operation: str) -> Iterator[Deed]:
             yield Deed(effect, there, lambda: setter_of_standard(view, there))
         return
     effects = set(_effects(change, row))
-    places = [row.namespace]
     if isinstance(namespace, str) and namespace != row.namespace:
-        effects.add(Effect.SHARE)
-        places.append(namespace)
-    for place in places:
-        for effect in sorted(effects):
-            yield Deed(effect, place, lambda: owner_of(row))
+        yield from _move(view, row, namespace, effects | {Effect.SHARE})
+        return
+    for effect in sorted(effects):
+        yield Deed(effect, row.namespace, lambda: owner_of(row))
+
+
+def _move(view: View, row: MemoryRow, namespace: str, effects: set[Effect]) -> Iterator[Deed]:
+    """Of a memory to another namespace: else what may not be deleted, or stored, could be moved."""
+    left = effects if lies_below(namespace, row.namespace) else effects | {Effect.DELETE}
+    for effect in sorted(left):
+        yield Deed(effect, row.namespace, lambda: owner_of(row))
+    for effect in sorted(effects - {Effect.WRITE}):
+        yield Deed(effect, namespace, lambda: owner_of(row))
+    yield Deed(Effect.WRITE, namespace, lambda: setter_of_standard(view, namespace))
 
 
 def _effects(change: Change, row: MemoryRow) -> Iterator[Effect]:
@@ -150,15 +158,18 @@ def _other(view: View, change: Change) -> Iterator[Deed]:
             Effect.GOVERN, namespace, lambda: setter_of_standard(view, namespace),
             of_policy=change.type == POLICY,
         )  # fmt: skip
+        if change.type == STANDARD:  # all who work there are given it, and its setter is the owner
+            yield Deed(Effect.WRITE, namespace, lambda: setter_of_standard(view, namespace))
         return
-    yield Deed(Effect.WRITE, _namespace_of(view, change, name), nobody)
-
-
-def _namespace_of(view: View, change: Change, name: str) -> str:
-    """Where a record of another kind belongs, as far as it says so; else nowhere in particular."""
     row = view.memory(name) if change.type == "entity" else None
-    if row is not None:
-        return row.namespace
+    if row is not None:  # the other names of a memory are whoever's it is
+        yield Deed(Effect.WRITE, row.namespace, lambda: owner_of(row))
+        return
+    yield Deed(Effect.WRITE, _namespace_of(change), nobody)
+
+
+def _namespace_of(change: Change) -> str:
+    """Where a record of another kind belongs, as far as it says so; else nowhere in particular."""
     said = change.set.get("said")
     for holder, key in ((change.set, "namespace"), (said, "namespace"), (said, "namespace_filter")):
         found = holder.get(key) if isinstance(holder, dict) else None
@@ -168,11 +179,13 @@ def _namespace_of(view: View, change: Change, name: str) -> str:
 
 
 def setter_of_standard(view: View, namespace: str) -> str:
-    """The principal who set a namespace's standard, and so decides who stores there."""
-    shown = kept(view, STANDARD, namespace) if namespace else None
-    if shown is None or shown.last is None or shown.life != "live":
+    """The principal who set a namespace's standard, and so decides who stores there. Nobody if it
+    was cleared since: to clear it is not to set it."""
+    state = view.state(f"{STANDARD}:{namespace}") if namespace else None
+    heads = () if state is None or state.purged else state.heads.get("memory_id", ())
+    if not heads or not heads[0].value:
         return ""
-    return principal_of(shown.last.author, shown.last.dot)
+    return principal_of(heads[0].author, heads[0].dot)
 
 
 def nobody() -> str:

@@ -45,8 +45,9 @@ from aimem_node.operations.asked import (
     found,
 )
 from aimem_node.operations.call import RECORD_IDS, ReadCall, WriteCall
-from aimem_node.operations.gate import ApprovalNeededError
+from aimem_node.operations.gate import ApprovalNeededError, Watch
 from aimem_node.operations.identity import person_of, same_person, share_an_agent
+from aimem_node.operations.kept import is_any_kept
 from aimem_node.operations.policy import Book
 from aimem_node.operations.registry import operation
 from aimem_node.operations.secrets import redacted_json
@@ -139,6 +140,15 @@ def ask(tx: Tx, needed: ApprovalNeededError, request: Any, sha256: bytes, book: 
     }
     tx.change(Change(f"{PENDING}:{name}", PENDING, set=registers))
     return Asked(name, said, needed.asks)
+
+
+def refuse_asked_before(call: WriteCall, key: str) -> None:
+    """Raise ApprovalNeededError for a request key under which something was put before approvers:
+    what it waits for may be allowed by now, and would be done once more when they approve it."""
+    if not key or not is_any_kept(call.view, PENDING):
+        return
+    if asked(call.view, _id_of("asked", call.author, key)) is not None:
+        raise ApprovalNeededError(call, Watch(rules=False))
 
 
 def awaiting(one: Asked) -> Awaiting:
@@ -392,10 +402,7 @@ def _may_see(call: ReadCall, one: Asked) -> bool:
 
 
 def _seen(call: ReadCall, prefix: str) -> Asked:
-    one = found(call.view, prefix)
-    if not _may_see(call, one):
-        raise Failure(Code.NOT_FOUND, f"nothing waits under the id {prefix!r}", path="$.id")
-    return one
+    return found(call.view, prefix, lambda one: _may_see(call, one))
 
 
 def _shown(one: Asked, now_us: int) -> PendingAction:

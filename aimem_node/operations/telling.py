@@ -46,11 +46,18 @@ def subscribed(name: str, one: Display) -> Subscribed:
     """The subscription that a record is. What a later version wrote otherwise reads as nothing."""
     said, sealed = one.values.get("said"), one.values.get("sealed")
     what = said if isinstance(said, dict) else {}
+    events, at_us = what.get("events"), what.get("created_at")
+    known: dict[str, Any] = {
+        key: value for key, value in what.items() if isinstance(value, (str, bool))
+    }
+    known["events"] = [str(each) for each in events] if isinstance(events, list) else []
+    known["created_at"] = at_us if isinstance(at_us, int) else None
+    boxes = sealed if isinstance(sealed, dict) else {}
     return Subscribed(
         id=name,
-        url=str(what.get("url", "")),
-        said=what,
-        sealed=sealed if isinstance(sealed, dict) else {},
+        url=str(known.get("url", "")),
+        said=known,
+        sealed={holder: box for holder, box in boxes.items() if isinstance(box, str)},
         told=_told(one.values.get("told")),
     )
 
@@ -103,10 +110,10 @@ def _body(
 ) -> Mapping[str, Any] | None:
     """What a receiver is sent about an op; None if it is not asked for, or not for its owner."""
     said = one.said
-    sight = sight_for(
-        view, str(said.get("owner", "")), place=str(said.get("place", "")),
-        operator=said.get("operator") is True,
-    )  # fmt: skip
+    owner, place = said.get("owner"), said.get("place")
+    if not isinstance(owner, str) or not owner or not isinstance(place, str):
+        return None  # without bounds it would be told of everything
+    sight = sight_for(view, owner, place=place, operator=said.get("operator") is True)
     event = event_of(view, placed, wanted, sight)
     names = said.get("events") or ()
     if event is None or (names and event.event not in names):

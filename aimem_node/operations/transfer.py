@@ -173,6 +173,8 @@ def take_memory(
             path="$.id",
             next="Give it another id.",
         )
+    if old is not None:
+        refuse_reserved(old.namespace, "$.id")
     kept, restamped = _claimed(call, memory, old, importer, trust)
     return _import_memory(call, kept, old, keep=keep), restamped
 
@@ -352,6 +354,13 @@ def take_link(
     relation = link.relation.value
     record_id = link.id or call.new_id(index)
     known = call.view.link(record_id)
+    if known is not None and not _is_seen(call, known):
+        raise Failure(
+            Code.CONFLICT,
+            f"record {record_id!r} is not yours to see",
+            path="$.id",
+            next="Give it another id.",
+        )
     if known is None and not link.id:
         between = call.view.links_between(link.source_id, link.target_id, relation)
         known = between[0] if between else None
@@ -376,6 +385,12 @@ def take_link(
         link_id = record_id if known is None else known.record_id
         call.tx.change(Change(link_id, LINK, set=registers))
     return 1
+
+
+def _is_seen(call: ReadCall, link: LinkRow) -> bool:
+    """Whether nothing that a link leads to is out of the caller's sight."""
+    rows = call.view.memories(sorted({link.source_id, link.target_id}))
+    return all(sees(call, row) for row in rows)
 
 
 def _said(link: LinkRow) -> tuple[Any, ...]:

@@ -17,7 +17,7 @@ from aimem_node import logs
 from aimem_node.clocks import Clock
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.replica.alarm import Alarm
-from aimem_node.replica.desk import Asked, Download, Tallies
+from aimem_node.replica.desk import Asked, Download, Tallies, Together
 from aimem_node.replica.disk import Disk
 from aimem_node.replica.gauges import Watch
 from aimem_node.replica.granting import (
@@ -115,6 +115,7 @@ class Plane:
         self._asked: dict[int, Asked] = {}
         self._reads: dict[int, asyncio.Future[RefuseRead | None]] = {}
         self._changes: dict[int, asyncio.Future[Changed]] = {}
+        self._written: Together[Wrote] = Together(self.feed)
         self._request = 0
         self._files: dict[int, Path] = {}
         self._disk = Disk(store, votes, self.feed_soon, self._soon)
@@ -164,10 +165,9 @@ class Plane:
         self._alarm.stop()
         if self._timer is not None:
             self._timer.cancel()
-        for read in self._reads.values():
-            read.cancel()
-        for change in self._changes.values():
-            change.cancel()
+        asking: list[asyncio.Future[Any]] = [*self._reads.values(), *self._changes.values()]
+        for waiting in asking:
+            waiting.cancel()
         for request, asked in list(self._asked.items()):
             stopping = Answer(request, Outcome.PENDING, (self.core.me,), 0, "the node is stopping")
             if not asked.answer.done():
@@ -223,13 +223,13 @@ class Plane:
         return answer
 
     def wrote(self, wrote: Wrote) -> None:
-        """A write is on disk."""
+        """A write is on disk. Those of one commit are told together, and so travel together."""
         asked = self._asked.get(wrote.request)
         if asked is not None:
             asked.wrote = wrote
         if not self.is_alone:
             self.watch.wrote(wrote.head.seq, self.clock.monotonic_us())
-        self.feed(wrote)
+        self._written.add(wrote)
 
     def forget(self, request: int) -> None:
         """Nobody waits for this write any more."""
@@ -280,17 +280,17 @@ class Plane:
 
     # ---- the core and its effects --------------------------------------------------------------
 
-    def feed(self, event: Event) -> None:
-        """Something happened; do what follows from it."""
+    def feed(self, *events: Event) -> None:
+        """Something happened, or several things of one kind at once; do what follows from it."""
         if self._closed:
             return
-        for effect in self.core.step(self.clock.monotonic_us(), event):
+        for effect in self.core.step(self.clock.monotonic_us(), *events):
             try:
                 self._do(effect)
             except Exception as error:  # a fault of ours; the other effects are none of its
                 self._undone(effect, error)
         # While it is set, only these may bring an earlier deadline.
-        if not self._alarm.is_set or isinstance(event, Wrote | WriteWanted | ReadWanted):
+        if not self._alarm.is_set or isinstance(events[0], Wrote | WriteWanted | ReadWanted):
             self._alarm.by(self.core.wake_at_us())
 
     def feed_soon(self, event: Event) -> None:
@@ -307,6 +307,7 @@ class Plane:
 
     def swap(self, begin: Standing) -> None:
         """Go on under another list of members or another log. Writes in hand are not lost."""
+        self._written.hand_on()
         reads, ticket = tuple(self.core.reads.waiting.values()), self.core.last_ticket
         self.core = DataPlane(begin)
         self.core.last_ticket = ticket  # what the disk still reports of older ones is not of these
@@ -478,9 +479,8 @@ class Plane:
         self._sum_after_us = now_us + SUM_EVERY_US
 
         def read(view: View) -> Digested | None:
-            return (
-                None if view.withheld_after(0, 1) else Digested(view.have(), view.digest().root())
-            )
+            withheld = view.withheld_after(0, 1)
+            return None if withheld else Digested(view.have(), view.digest().root())
 
         def told(found: Digested | None) -> None:
             if found is not None:

@@ -23,7 +23,7 @@ from aimem_node.operations import registry
 from aimem_node.operations.asked import APPROVED, WAITS, Asked
 from aimem_node.operations.call import ClusterCall, NodeFacts, ReadCall, StreamCall, WriteCall
 from aimem_node.operations.gate import ApprovalNeededError, told
-from aimem_node.operations.pending import ask, awaiting
+from aimem_node.operations.pending import ask, awaiting, refuse_asked_before
 from aimem_node.operations.policy import Book
 from aimem_node.replica.cluster import Cluster
 from aimem_node.replica.replica import Intent, Replica, Tx, Wish, Written, request_sha256
@@ -271,6 +271,7 @@ class Dispatcher:
 
         def work(tx: Tx) -> Any:
             tx.about = WriteCall(view=tx.session, tx=tx, **given)
+            refuse_asked_before(tx.about, key)
             return told(tx, handler(tx.about, request))
 
         wish = _wish(options, credentials)

@@ -109,6 +109,7 @@ def open_database(
             if schema < migrations[-1].number:
                 _backup_before(connection, data_dir, schema)
                 migrate(connection, schema, migrations)
+            undo_in_memory(connection)  # not before: a migration may sort more than fits there
         except BaseException:
             connection.close()
             raise
@@ -124,6 +125,7 @@ def open_reader(data_dir: Path) -> apsw.Connection:
     connection = apsw.Connection(str(data_dir / DATABASE), flags=apsw.SQLITE_OPEN_READONLY)
     wait_for_locks(connection)
     cache_pages(connection, READER_CACHE_KIB)
+    keep_plans(connection)
     return connection
 
 
@@ -179,6 +181,18 @@ def cache_pages(connection: apsw.Connection, kib: int) -> None:
     connection.pragma("cache_size", -kib)
 
 
+def undo_in_memory(connection: apsw.Connection) -> None:
+    """Keep in memory what a savepoint would put back. By itself SQLite makes a file for it outside
+    the data directory in every transaction that changes sixteen pages, and our text goes there."""
+    connection.pragma("temp_store", "memory")
+
+
+def keep_plans(connection: apsw.Connection) -> None:
+    """Plan a statement once, not anew for each value it is given: full-text search asks one small
+    question per word and part of the index, and planning that takes longer than answering it."""
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
+
+
 def _open_writable(path: Path) -> apsw.Connection:
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
@@ -189,6 +203,7 @@ def _open_writable(path: Path) -> apsw.Connection:
         overwrite_deleted(connection)
         checkpoint_by_hand(connection)
         cache_pages(connection, WRITER_CACHE_KIB)
+        keep_plans(connection)
     except BaseException:
         connection.close()
         raise

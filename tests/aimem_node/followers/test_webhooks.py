@@ -11,6 +11,8 @@ import pytest
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.followers import webhooks
 from aimem_node.outbound.signing import verify
+from aimem_node.replica.writing import Intent
+from aimem_sync.change import Change
 from tests.harness import Harness
 
 URL = "https://hooks.example.com/aimem"
@@ -238,3 +240,23 @@ def test_what_cannot_be_delivered_is_refused_when_it_is_asked_for(
     with pytest.raises(Failure) as refused:
         node.subscribe(**fields)
     assert refused.value.path == path
+
+
+def test_a_damaged_subscription_holds_up_no_other(node: Node) -> None:
+    me = node.core.replica.identity.fingerprint
+    said: Any = {"url": URL, "owner": "user:x@1", "place": "", "events": 7}
+    damaged: Any = {"said": said, "sealed": {me: "garbage", "other": 1}, "life": {"is": "live"}}
+
+    def work(tx: Any) -> str:
+        for name in ("0", "~"):  # before the other one and behind it
+            tx.change(Change(f"subscription:{name}", "subscription", set=damaged))
+        return ""
+
+    intent: Any = Intent("node:test", node.clock.now_us(), str.encode, bytes.decode)
+    node.run(node.core.replica.write(intent, work))
+    node.subscribe()
+    record_id = node.store("t")
+    node.store("u")
+    assert next(one["memory_id"] for one in node.until(2)) == record_id
+    listed = node.call("ListSubscriptions")
+    assert listed["count"] == 3

@@ -37,6 +37,14 @@ def test_two_who_speak_as_one_agent_are_one_voice() -> None:
     assert two.is_met([vote("a", "ai:x", agent=True), vote("b", "ai:y", agent=True)])
 
 
+def test_one_who_speaks_as_two_agents_is_one_voice() -> None:
+    two = Approver.read("consensus:2")
+    assert not two.is_met([vote("a", "ai:x", agent=True), vote("a", "ai:y", agent=True)])
+    chain = [vote("a", "ai:x", agent=True), vote("b", "ai:y", agent=True)]
+    assert two.is_met(chain)
+    assert not two.is_met([*chain, vote("a", "ai:y", agent=True)]), "one of them is both"
+
+
 def test_a_vote_is_read_as_it_is_kept_and_nonsense_is_none() -> None:
     cast = vote("a", "ai:x", agent=True, admin=True)
     assert Vote.read("a", cast.register()) == cast

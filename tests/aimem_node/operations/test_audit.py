@@ -5,6 +5,10 @@ from typing import Any
 
 import pytest
 
+from aimem_node.contract.calls import Channel, Credentials
+from aimem_node.contract.errors import Code, Failure
+from aimem_node.contract.operations import Role
+from aimem_node.rpc.access_edit import create_token
 from tests.harness import Harness
 
 
@@ -97,3 +101,12 @@ def _in_the_file(node: Harness, change: Callable[[Any], Any]) -> None:
 def test_whoever_asks_for_no_proof_gets_none(busy: Harness) -> None:
     _, verdict = listed(busy, verify=False)
     assert (verdict["verified"], verdict["sound"]) == (False, False)
+
+
+def test_an_operator_who_stands_somewhere_is_not_told_of_everything(busy: Harness) -> None:
+    bearer = create_token(str(busy.data_dir), "there", Role.ADMIN, place="acme")
+    busy.clock.move(seconds=1)
+    busy.me = Credentials(channel=Channel.LOOPBACK, bearer=bearer)
+    with pytest.raises(Failure) as caught:
+        listed(busy)
+    assert caught.value.code is Code.PERMISSION_DENIED

@@ -45,12 +45,18 @@ def test_the_effects_of_a_change_to_a_memory(
     assert found == {(effect, "a") for effect in effects}
 
 
-def test_a_move_does_all_it_does_in_both_places(node: Harness) -> None:
+def test_a_move_is_shared_in_both_places_gone_from_one_and_new_in_the_other(node: Harness) -> None:
     record_id = node.store("t", namespace="a")
     said: dict[str, Any] = {"namespace": "b", "tier": "long"}
-    assert deeds(node, Change(record_id, "memory", set=said)) == {
-        (effect, place) for effect in ("share", "promote") for place in "ab"
-    }
+    both = {(effect, place) for effect in ("share", "promote") for place in "ab"}
+    found = deeds(node, Change(record_id, "memory", set=said))
+    assert found == both | {("delete", "a"), ("write", "b")}
+
+
+def test_where_the_rules_of_the_old_place_still_hold_a_memory_is_not_gone(node: Harness) -> None:
+    record_id = node.store("t", namespace="a")
+    found = deeds(node, Change(record_id, "memory", set={"namespace": "a/b"}))
+    assert found == {(effect, place) for effect in ("share", "write") for place in ("a", "a/b")}
 
 
 def test_what_is_brought_back_is_written(node: Harness) -> None:
@@ -74,7 +80,7 @@ def test_other_kinds_of_records(node: Harness) -> None:
         (Change("policy:a/b", "policy", set={"secrets": "allow"}), {("govern", "a/b")}),
         (Change("policy:*", "policy"), {("govern", "")}),
         (Change("copies:a", "copies"), {("govern", "a")}),
-        (Change("standard:a", "standard"), {("govern", "a")}),
+        (Change("standard:a", "standard"), {("govern", "a"), ("write", "a")}),
         (Change("pending:x", "pending"), set()),
         (Change(f"entity:{record_id}", "entity"), {("write", "a")}),
         (Change("agent:ai:x", "agent"), {("write", "")}),

@@ -240,3 +240,63 @@ def test_ids_and_names_are_no_secrets(node: Harness) -> None:
     ids = [f"m{at}-Zx8Qw3Er5Ty7Ui9Op1As2Df4Gh6Jk8Lz" for at in range(2)]
     node.call("Link", source_id=ids[0], target_id=ids[1])
     node.store("u", session="Zx8Qw3Er5Ty7Ui9Op1As2Df4Gh6Jk8Lz")
+
+
+def refused(node: Harness, who: Any, operation: str, **fields: Any) -> None:
+    with pytest.raises(Failure) as caught:
+        node.call(operation, who, **fields)
+    assert caught.value.code is Code.PERMISSION_DENIED, caught.value
+
+
+@pytest.mark.parametrize("beside", [{}, {"scope": "team"}, {"tier": "long"}])
+def test_what_may_not_be_stored_somewhere_is_not_moved_there_either(
+    node: Harness, beside: dict[str, str]
+) -> None:
+    node.call("PolicySet", namespace="b", rules=[{"action": "write", "level": "deny"}])
+    record_id = node.store("t", namespace="a", tier="mid")
+    refused(node, None, "Update", id=record_id, namespace="b", **beside)
+
+
+def test_what_may_not_be_deleted_is_not_moved_to_where_it_may(node: Harness) -> None:
+    node.call("PolicySet", namespace="a", rules=[{"action": "delete", "level": "deny"}])
+    record_id = node.store("t", namespace="a")
+    refused(node, None, "Update", id=record_id, namespace="b")
+    moved = node.memory(record_id) | {"namespace": "b"}
+    refused(node, None, "Import", memories=[moved])
+    assert node.call("Update", id=record_id, namespace="a/b")["updated"] is True
+    refused(node, None, "Delete", id=record_id)
+
+
+@pytest.mark.parametrize("way", ["set", "clear", "move"])
+def test_nobody_makes_themselves_the_owner_of_a_namespace(node: Harness, way: str) -> None:
+    ann, bob = (somebody_else(node, name, Role.WRITER) for name in ("ann", "bob"))
+    node.call("NamespaceSetStandard", ann, namespace="a", content="be good")
+    node.call("PolicySet", namespace="a", rules=[{"action": "write", "level": "owner"}])
+    mine = node.call("Store", bob, title="t", content="c", namespace="b")["id"]
+    match way:
+        case "set":
+            refused(node, bob, "NamespaceSetStandard", namespace="a", id=mine)
+        case "clear":
+            refused(node, bob, "NamespaceClearStandard", namespace="a")
+        case "move":
+            refused(node, bob, "Update", id=mine, namespace="a")
+    refused(node, bob, "Store", title="t", content="c", namespace="a")
+    assert node.call("Store", ann, title="t", content="c", namespace="a")["id"]
+
+
+def test_whoever_clears_a_standard_has_not_set_it(node: Harness) -> None:
+    ann, bob = (somebody_else(node, name, Role.WRITER) for name in ("ann", "bob"))
+    node.call("NamespaceSetStandard", ann, namespace="a", content="be good")
+    node.call("NamespaceClearStandard", bob, namespace="a")
+    node.call("PolicySet", namespace="a", rules=[{"action": "write", "level": "owner"}])
+    refused(node, bob, "Store", title="t", content="c", namespace="a")
+
+
+def test_the_owner_of_an_entity_gives_it_other_names(node: Harness) -> None:
+    ann = somebody_else(node, "ann", Role.WRITER)
+    node.call("NamespaceSetStandard", ann, namespace="a", content="be good")
+    node.call("PolicySet", namespace="a", rules=[{"action": "write", "level": "owner"}])
+    made = node.call(
+        "EntityRegister", ann, canonical_name="Ada", namespace="a", aliases=["Lovelace"]
+    )
+    assert made["aliases"] == ["Lovelace"]

@@ -161,3 +161,14 @@ def test_a_retry_of_a_message_is_the_same_message(node: Harness) -> None:
     options = {"request_key": "k"}
     assert send(node, "me", options=options) == send(node, "me", options=options)
     assert titles(node, agent_id="me") == ["t"]
+
+
+@pytest.mark.parametrize("who", ["sender", "recipient"])
+def test_a_message_is_not_rewritten_by_an_import_over_its_id(node: Harness, who: str) -> None:
+    sender, recipient = token(node, "sender"), token(node, "recipient")
+    sent = send(node, "token:recipient", "hello", sender)
+    by = {"sender": sender, "recipient": recipient}[who]
+    forged = node.memory(sent) | {"content": "forged", "namespace": "mine"}
+    for operation in ("Import", "SyncPush"):
+        failure = refused(node, operation, by, memories=[forged])
+        assert failure.code is Code.PERMISSION_DENIED

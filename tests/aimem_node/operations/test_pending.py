@@ -380,3 +380,47 @@ def test_what_waits_is_kept_where_what_it_speaks_of_may_be_kept(node: Harness, a
 
     assert node.run(holders(here)) == {node.core.facts.node_id}
     assert node.run(holders(anywhere)) is None
+
+
+def test_what_was_asked_for_is_not_done_again_once_the_rules_allow_it(
+    node: Harness, ann: Any, bob: Any
+) -> None:
+    node.call("PolicySet", namespace="a", rules=[rule("store")])
+    fields: dict[str, Any] = {"title": "t", "content": "c", "namespace": "a", "on_conflict": "new"}
+    fields["options"] = {"request_key": "k"}
+    pending_id = asked(node, "Store", ann, **fields)
+    node.call("PolicyClear", namespace="a")
+    assert asked(node, "Store", ann, **fields) == pending_id
+    done = node.call("PendingApprove", bob, id=pending_id)
+    again = node.call("Store", ann, **fields)
+    assert (again["id"], again["write"]["replayed"]) == (done["memory_id"], True)
+    assert node.call("List")["count"] == 1
+    other = refused(node, ann, "Store", **(fields | {"content": "d"}))
+    assert other.code is Code.CONFLICT
+
+
+def test_an_ambiguous_id_names_nothing_that_the_caller_does_not_see(
+    node: Harness, ann: Any
+) -> None:
+    bearer = create_token(str(node.data_dir), "far", Role.WRITER, place="zeta")
+    node.clock.move(seconds=1)
+    far = Credentials(channel=Channel.LOOPBACK, bearer=bearer)
+    node.call("PolicySet", namespace="a", rules=[rule("store")])
+    ids = [asked(node, "Store", ann, title=str(at), content="c", namespace="a") for at in range(40)]
+    prefix = next(one[0] for one in ids if sum(other[0] == one[0] for other in ids) > 1)
+    assert refused(node, None, "PendingCancel", id=prefix).code is Code.AMBIGUOUS
+    for operation in ("PendingApprove", "PendingReject", "PendingCancel"):
+        failure = refused(node, far, operation, id=prefix)
+        assert (failure.code, failure.details) == (Code.NOT_FOUND, {})
+
+
+def test_an_erasure_takes_no_request_along_that_only_holds_such_a_word(
+    node: Harness, ann: Any
+) -> None:
+    node.call("PolicySet", namespace="a", rules=[rule("store")])
+    short = {"id": "e", "title": "short", "content": "c", "namespace": "b", "tier": "long"}
+    node.call("Import", memories=[short])
+    pending_id = asked(node, "Store", ann, title="the others", content="c", namespace="a")
+    node.call("Archive", ids=["e"])
+    assert node.call("ArchivePurge")["purged"] == 1
+    assert shown(node, pending_id)["status"] == "pending"

@@ -1,5 +1,6 @@
 """What a subscription means: from where it is told, of what, and what nonsense reads as."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -96,3 +97,15 @@ def test_whoever_went_back_or_ended_it_is_noticed_before_anything_is_told(node: 
 def test_what_a_later_version_wrote_otherwise_reads_as_nothing(values: dict[str, Any]) -> None:
     one = telling.subscribed("s", Display("subscription:s", "subscription", values=values))
     assert (one.id, one.sealed, one.told) == ("s", {}, Cursor())
+    assert one.url == ""
+
+
+@pytest.mark.parametrize("said", [{}, {"owner": "user:a@1"}, {"owner": 7, "place": ""}])
+def test_a_subscription_of_which_nobody_knows_who_it_is_for_is_told_nothing(
+    node: Harness, said: dict[str, Any]
+) -> None:
+    node.call("Subscribe", url=URL)
+    one = one_of(node)
+    node.store("t")
+    assert page(node, one).deliveries
+    assert not page(node, replace(one, said=said)).deliveries

@@ -8,6 +8,7 @@ from aimem_node.contract import codec
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.contract.operations import OPERATIONS
 from aimem_node.operations import transfer
+from tests.aimem_node.operations.test_sight_of import caller
 from tests.harness import Harness
 
 
@@ -228,3 +229,18 @@ def test_a_claim_that_does_not_fit_into_the_metadata_is_refused_with_its_path(
         Code.INVALID_ARGUMENT, "$.memories[0].metadata",
     )  # fmt: skip
     assert node.call("Import", memories=[record])["imported"] == 1
+
+
+def test_a_link_that_leads_out_of_sight_is_not_taken_over_by_its_id(node: Harness) -> None:
+    near, far = caller(node, "near", "acme"), caller(node, "far", "zeta")
+    hidden = [node.store(name, namespace="zeta") for name in ("a", "b")]
+    link_id = node.call("Link", source_id=hidden[0], target_id=hidden[1])["id"]
+    mine = [
+        node.call("Store", near, title=name, content="c", namespace="acme")["id"] for name in "cd"
+    ]
+    forged = {"id": link_id, "source_id": mine[0], "target_id": mine[1], "relation": "related_to"}
+    for operation in ("Import", "SyncPush"):
+        with pytest.raises(Failure) as caught:
+            node.call(operation, near, links=[forged])
+        assert (caught.value.code, caught.value.path) == (Code.CONFLICT, "$.links[0].id")
+    assert [one["id"] for one in node.call("GetLinks", far, id=hidden[0])["links"]] == [link_id]
