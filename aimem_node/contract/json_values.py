@@ -6,7 +6,6 @@ leaves out what is absent and nothing else, so that the shape of an answer never
 what is in it.
 """
 
-import difflib
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
@@ -296,6 +295,8 @@ def _kind_of(item: Any) -> str:
 def _unknown(name: Any, known: Iterable[str]) -> Failure:
     known = list(known)
     shown = _shown(str(name)).strip("'")
+    import difflib  # only where somebody mistyped
+
     close = difflib.get_close_matches(str(name)[:60], known, n=1, cutoff=0.5)
     fields = ", ".join(known) if known else "none at all"
     return Failure(
@@ -307,6 +308,8 @@ def _unknown(name: Any, known: Iterable[str]) -> Failure:
 
 
 def _hint(word: str, known: Iterable[str]) -> str:
+    import difflib  # only where somebody mistyped
+
     close = difflib.get_close_matches(word[:60].lower(), list(known), n=1, cutoff=0.6)
     return f"; did you mean {close[0]!r}?" if close else ""
 

@@ -11,6 +11,7 @@ from aimem_node.contract import words
 from aimem_node.contract.facts import ContractError, Enumeration, Facts, Field, Shape
 
 COLUMNS = 100
+DECORATOR = "@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)"
 NOTE = "# Made from proto/aimem/v1 by `python -m aimem_node.contract.make`. Do not edit."
 
 _PLAIN = {"string": "str", "int": "int", "float": "float", "bool": "bool", "timestamp": "int"}
@@ -48,10 +49,12 @@ def _module(facts: Facts, comment: str, enums: list[Enumeration], shapes: list[S
     if "Any]" in text:
         lines.append("from typing import Any")
     foreign = _foreign(facts, shapes)
-    if foreign:
+    if foreign or shapes:
         lines.append("")
     for family, names in sorted(foreign.items()):
         lines += _import(f"aimem_node.contract.made.values_{family}", sorted(names))
+    if shapes:
+        lines.append("from aimem_node.contract.value import Value")
     return "\n".join([*lines, *body, ""])
 
 
@@ -87,7 +90,7 @@ def _enum(enum: Enumeration) -> list[str]:
 
 def _message(facts: Facts, shape: Shape) -> list[str]:
     name = words.python_class(shape.full_name)
-    lines = ["@dataclass(frozen=True, slots=True, kw_only=True)", f"class {name}:"]
+    lines = [DECORATOR, f"class {name}(Value):"]
     lines += _docstring(shape.help or _what_it_is(name), "    ")
     if shape.fields:
         lines.append("")

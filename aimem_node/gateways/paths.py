@@ -5,7 +5,6 @@ segment by segment before it is unquoted, so a value may hold an escaped slash; 
 segment wins over a value, which is what lets /memories/bulk stand beside /memories/{id}.
 """
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
@@ -89,6 +88,8 @@ class Paths:
         return NoSuchPath(self._nearest(method, raw_path))
 
     def _nearest(self, method: str, raw_path: str) -> tuple[str, ...]:
+        import difflib  # only where somebody mistyped
+
         asked = f"{method} {raw_path[:200]}"
         ranked = difflib.get_close_matches(asked, self._shown, n=NEAREST_SHOWN, cutoff=0.5)
         return tuple(ranked)

@@ -25,6 +25,7 @@ from aimem_node.operations.identity import (
     Registered,
     bindings,
     is_agreed,
+    is_in_full,
     register_of,
     registered,
 )
@@ -52,10 +53,10 @@ def agent_register(call: WriteCall, request: AgentRegisterRequest) -> AgentRegis
     )
     if not binds_only:
         call.speaker(agent_id)
-    if known is None and agent_id == call.author:
+    if known is None and (agent_id == call.author or is_in_full(agent_id)):
         raise Failure(
             Code.INVALID_ARGUMENT,
-            f"{agent_id!r} is proven by the connection and needs no registration",
+            f"{agent_id!r} is the name of a principal, which a connection proves, and of no agent",
             path="$.agent_id",
             next="Choose a name for the agent, such as ai:claude or ann.",
         )

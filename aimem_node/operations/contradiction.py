@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from typing import Final
 
 from aimem_node.operations import frames
@@ -104,6 +103,8 @@ class _Laid:
         self.a, self.b = a, b
         self.related = related
         self.same_speaker = same_speaker
+        from difflib import SequenceMatcher  # only where two statements are compared
+
         parts = SequenceMatcher(None, a.tokens, b.tokens, autojunk=False).get_opcodes()
         self.differing = [
             (i, j, k, m)

@@ -20,6 +20,7 @@ from aimem_node.operations.asked import PENDING, asked
 from aimem_node.operations.call import ReadCall, WriteCall
 from aimem_node.operations.kept import all_kept, is_any_kept, kept
 from aimem_node.operations.registry import operation
+from aimem_node.operations.sight_of import concerns
 from aimem_node.replica.granting import Grants
 from aimem_node.store.session import WriteSession
 from aimem_node.store.view import View
@@ -72,7 +73,7 @@ def namespace_copies(call: ReadCall, request: NamespaceCopiesRequest) -> Namespa
     shown = []
     for name, said in _all(call.view):
         w, holders = _w_of(said), _holders_of(said)
-        if w or holders is not None:
+        if (w or holders is not None) and concerns(call.place, name):
             named = tuple(sorted(holders or ()))
             shown.append(Copies(namespace=name, w=w or None, holders=named, set_at=name))
     return NamespaceCopiesResponse(copies=tuple(shown))

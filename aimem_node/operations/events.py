@@ -12,6 +12,7 @@ from typing import Any, Final
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.contract.values import Event
 from aimem_node.operations.identity import AGENT, REGISTERED, principal_of
+from aimem_node.operations.sight_of import concerns
 from aimem_node.store.listing import Filter
 from aimem_node.store.rows import PlacedOp
 from aimem_node.store.sight import MESSAGES, Sight, lies_below
@@ -173,17 +174,12 @@ def place_of(view: View, op: Op, said: Mapping[str, Any], sight: Sight | None) -
     if kind == AGENT:
         return "", True
     if kind in OF_NAMESPACES:
-        within = not sight.place or name == "*" or _concerns(name, sight.place)
+        within = concerns(sight.place, name)
         return "" if name == "*" else name, within and not sight.narrowed_to
     if principal_of(op.author, op.dot) in sight.own:
         return "", True
     # What others have set up, as a subscription, is theirs.
     return "", not sight.narrows and (op.kind == Kind.PURGE or kind in OF_ALL)
-
-
-def _concerns(namespace: str, place: str) -> bool:
-    """Whether what holds in a namespace holds where someone stands, or beside it."""
-    return lies_below(namespace, place.partition("/")[0])
 
 
 def agent_in(said: Mapping[str, Any]) -> str:

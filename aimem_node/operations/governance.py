@@ -42,6 +42,7 @@ from aimem_node.operations.policy import (
 )
 from aimem_node.operations.registry import operation
 from aimem_node.operations.shapes import found
+from aimem_node.operations.sight_of import concerns
 from aimem_sync.change import Change
 
 PENDING_SECS = "pending_secs"
@@ -85,7 +86,8 @@ def policy_set(call: WriteCall, request: PolicySetRequest) -> PolicySetResponse:
 def policy_get(call: ReadCall, request: PolicyGetRequest) -> PolicyGetResponse:
     """What holds in a namespace, from the top down, or all that is set."""
     if request.namespace is None:
-        found_here = ((name, _said(call, name)) for name, _ in all_kept(call.view, POLICY))
+        names = (name for name, _ in all_kept(call.view, POLICY) if concerns(call.place, name))
+        found_here = ((name, _said(call, name)) for name in names)
         shown = tuple(_policy(name, said) for name, said in found_here if not said.is_empty)
         return PolicyGetResponse(policies=shown)
     levels = call.book.levels(call.view, _place(request.namespace))

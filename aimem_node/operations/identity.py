@@ -84,7 +84,12 @@ def whole(author: str, node_id: str) -> str:
 
     What was approved is written on the node of the last vote, and names whoever asked in full.
     """
-    return author if _WHOLE.search(author) else f"{author}@{node_id}"
+    return author if is_in_full(author) else f"{author}@{node_id}"
+
+
+def is_in_full(name: str) -> bool:
+    """Whether a name says its node, as a principal's does and no agent's may."""
+    return _WHOLE.search(name) is not None
 
 
 def node_of(write_id: str) -> str:

@@ -59,7 +59,7 @@ from aimem_sync.change import Change
 from aimem_sync.limits import BODY_BYTES_MAX
 
 SECRET_FIELDS: Final = frozenset({"secret"})
-"""Fields of requests that are never kept as they are."""
+"""Fields of requests that are not kept as they are. Without them nothing can be done later."""
 PAYLOAD_BYTES_MAX: Final = BODY_BYTES_MAX - 64 * 1024
 """What waits is one op; the rest is room for who asked and where."""
 
@@ -168,7 +168,14 @@ def _payload(
 ) -> Mapping[str, Any]:
     payload: Any = codec.to_json(request)
     payload.pop("options", None)
-    payload = {name: value for name, value in payload.items() if name not in SECRET_FIELDS}
+    if any(each.name in SECRET_FIELDS for each in fields(request)):
+        raise Failure(
+            Code.PERMISSION_DENIED,
+            "this needs an approval and cannot wait for one: its secret would be kept in the clear"
+            f" until then, or be shown to nobody; {'; '.join(dict.fromkeys(needed.reasons))}",
+            next="Have somebody do it whom the rules allow it, such as the operator under the level"
+            " admin: aimem policy set.",
+        )
     if any(book.secrets(view, place)[0] == Secrets.REDACT for place in needed.namespaces):
         payload = redacted_json(payload)
     if len(codec.dumps(payload).encode()) > PAYLOAD_BYTES_MAX:
@@ -268,14 +275,12 @@ def _do(call: WriteCall, one: Asked, votes: Mapping[str, Vote]) -> Decided:
     inner = ApprovedCall(**given, asked=one, votes=votes)
     tx, before = call.tx, len(call.tx.ops)
     tx.about = inner
+    declared = OPERATIONS.get(asked_for.operation)
+    if declared is None:
+        raise Failure(Code.UNIMPLEMENTED, f"this version does not know {asked_for.operation}")
     try:
-        declared = OPERATIONS[asked_for.operation]
         wanted = validate.check(codec.from_json(declared.request, asked_for.payload))
         response = registry.HANDLERS[asked_for.operation](inner, wanted)
-    except KeyError:
-        raise Failure(
-            Code.UNIMPLEMENTED, f"this version does not know {asked_for.operation}"
-        ) from None
     except Failure as failure:
         raise Failure(
             failure.code, f"it cannot be done now: {failure.message}", failure.path, failure.next,

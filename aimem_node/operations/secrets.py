@@ -30,6 +30,11 @@ URL_HINT: Final = "a password in an address"
 RANDOM_HINT: Final = "a random string, as keys are"
 KEY_HINT: Final = ", in the name of a member"
 
+ROOM_BYTES: Final = {"title": 512, "content": 64 * 1024}
+"""How long the texts of a memory may be. What is taken out must not make one longer than that."""
+ROOM_BYTES_LEAST: Final = 128
+"""Of a tag, and of any other text, as long as nobody has said that it may be longer."""
+
 _NEEDLES: Final = tuple((needle, at) for at, rule in enumerate(RULES) for needle in rule.needles)
 """Every needle with the place of its rule: one pass over them is all that most texts cost."""
 _IN_ANY_TEXT: Final = frozenset({".", ":", "sk"})
@@ -61,12 +66,14 @@ def screen(text: str) -> tuple[Finding, ...]:
     return _apart(found)
 
 
-def redacted(text: str, findings: Sequence[Finding]) -> str:
-    """text with "[redacted: <kind>]" in the place of each finding, as `screen` gives them."""
+def redacted(text: str, findings: Sequence[Finding], *, brief: bool = False) -> str:
+    """text with "[redacted: <kind>]" in the place of each finding, as `screen` gives them; with
+    `brief` at most three stars, so that it gets no longer."""
     kept: list[str] = []
     at = 0
     for one in findings:
-        kept += [text[at : one.start], f"[redacted: {one.kind}]"]
+        mark = "***"[: one.end - one.start] if brief else f"[redacted: {one.kind}]"
+        kept += [text[at : one.start], mark]
         at = one.end
     return "".join([*kept, text[at:]])
 
@@ -198,7 +205,10 @@ def _walk(value: Json, path: str, name: str) -> Iterator[tuple[str, Finding]]:
 def _redacted(value: Json, name: str) -> Json:
     match value:
         case str():
-            return redacted(value, _screen_value(value, name))
+            found = _screen_value(value, name)
+            told = redacted(value, found)
+            fits = len(told.encode()) <= ROOM_BYTES.get(name, ROOM_BYTES_LEAST)
+            return told if fits or not found else redacted(value, found, brief=True)
         case Mapping():
             return {shown: _redacted(item, key) for key, (shown, item) in _members(value).items()}
         case Sequence():

@@ -12,7 +12,7 @@ from aimem_node.contract.errors import Code, Failure
 from aimem_node.contract.formats import RESERVED_AGENTS
 from aimem_node.operations.identity import everyone_with, register_of
 from aimem_node.store.rows import MemoryRow
-from aimem_node.store.sight import MESSAGES, Inboxes, Sight
+from aimem_node.store.sight import MESSAGES, Inboxes, Sight, lies_below
 from aimem_node.store.view import View
 
 if TYPE_CHECKING:
@@ -84,6 +84,12 @@ def sees(call: ReadCall, row: MemoryRow) -> bool:
     """Whether the caller sees a memory."""
     sight = sight_of(call)
     return sight is None or sight.sees(row)
+
+
+def concerns(place: str, namespace: str) -> bool:
+    """Whether whoever stands at a place may be told, unasked, that something is set for a
+    namespace: to others its name says too much."""
+    return not place or namespace == "*" or lies_below(namespace, place.partition("/")[0])
 
 
 def refuse_reserved(namespace: str, path: str = "$.namespace") -> None:

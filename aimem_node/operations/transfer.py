@@ -144,7 +144,7 @@ def import_(call: WriteCall, request: ImportRequest) -> ImportResponse:
     links = 0
     for index, link in enumerate(request.links):
         try:
-            links += take_link(call, link, importer, index)
+            links += take_link(call, link, importer, index, trust=request.trust_source)
         except Failure as failure:
             raise failure.under(f"$.links[{index}]") from None
     return ImportResponse(
@@ -329,6 +329,7 @@ def take_link(
     importer: str,
     index: int,
     *,
+    trust: bool = False,
     coming: frozenset[str] = frozenset(),
     keep: bool = True,
 ) -> int:
@@ -373,7 +374,7 @@ def take_link(
             "source_id": link.source_id,
             "target_id": link.target_id,
             "relation": relation,
-            "observed_by": link.observed_by or importer,
+            **_observed(call, link, known, importer, trust),
             "created_at": _given(link.created_at, call.now_us),
             "valid_from": from_us,
             "valid_from_given": link.valid_from is not None,
@@ -391,6 +392,29 @@ def _is_seen(call: ReadCall, link: LinkRow) -> bool:
     """Whether nothing that a link leads to is out of the caller's sight."""
     rows = call.view.memories(sorted({link.source_id, link.target_id}))
     return all(sees(call, row) for row in rows)
+
+
+def _observed(
+    call: WriteCall, link: MemoryLink, known: LinkRow | None, importer: str, trust: bool
+) -> dict[str, str]:
+    """Who states a link, as of memories: the importer, and the original stays as a claim."""
+    original = link.observed_by
+    if original in (None, "", importer):
+        return {"observed_by": importer}
+    if known is not None and (known.observed_by, *_said(known)[:3]) == (
+        original, link.source_id, link.target_id, link.relation.value,
+    ):  # fmt: skip
+        return {"observed_by": original}
+    if trust and call.may_claim(original):
+        return {"observed_by": original}
+    if trust:
+        raise Failure(
+            Code.PERMISSION_DENIED,
+            f"you may not speak for {original!r}",
+            path="$.observed_by",
+            next="Import without trust_source, or as someone who may.",
+        )
+    return {"observed_by": importer, IMPORTED_FROM: original}
 
 
 def _said(link: LinkRow) -> tuple[Any, ...]:

@@ -72,6 +72,15 @@ def test_a_write_is_stamped_sent_to_all_and_committed_by_the_first_two() -> None
     assert of(Answer, tell(plane, C, AppendAck("8" * 16, AT_A, 1, 1), 4)) == []
 
 
+def test_writes_that_are_told_together_travel_together() -> None:
+    plane = core()
+    tell(plane, B, beat())
+    first, second = ops(AT_A, 2)
+    told = [Wrote(at, op.dot, Head(op.seq, op.chain)) for at, op in ((1, first), (2, second))]
+    (sent,) = of(SendAppend, plane.step(1, *told))
+    assert (sent.to, sent.ops.first, sent.ops.last) == (B, 1, 2)
+
+
 def test_a_write_without_enough_members_in_reach_is_refused_and_never_stamped() -> None:
     effects = core().step(0, WriteWanted(1, 1_000))
     assert [type(effect) for effect in effects] == [Answer]

@@ -49,6 +49,7 @@ from aimem_sync.events import (
     SnapshotProgress,
     Tick,
     WriteWanted,
+    Wrote,
 )
 from aimem_sync.members import Config, Member
 from aimem_sync.messages import Append, Message, Page, Snapshot, SnapshotWanted
@@ -276,14 +277,15 @@ class World:
             self.step(node, Digested(image.have(), image.root()))
             self.after(self.sums_us, self._sum, name, boot)
 
-    def step(self, node: Node, event: Event) -> None:
+    def step(self, node: Node, *events: Event) -> None:
         """Let something happen to a node, and do what it wants done."""
         core = node.core
         if core is None:
             return
-        effects = core.step(self.now_us, event)
-        if isinstance(event, Heard):
-            self.oracles.heard(node, event, effects)
+        effects = core.step(self.now_us, *events)
+        for event in events:
+            if isinstance(event, Heard):
+                self.oracles.heard(node, event, effects)
         self._do(node, effects)
         wake = core.wake_at_us()
         if wake is not None and wake != node.wake_us and node.core is core:
@@ -376,7 +378,11 @@ class World:
         node.disk.noted.clear()
         for event in events:
             self._mark(name, type(event).__name__)
-            self.step(node, event)
+            if not isinstance(event, Wrote):
+                self.step(node, event)
+        written = [event for event in events if isinstance(event, Wrote)]
+        if written:  # told together, as the plane does
+            self.step(node, *written)
         self._do(node, [])
 
     def _fenced(self, node: Node, reason: str) -> None:

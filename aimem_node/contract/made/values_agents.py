@@ -6,10 +6,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from aimem_node.contract.made.values_nouns import Tier, WriteOptions, WriteResult
+from aimem_node.contract.value import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentRegisterRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class AgentRegisterRequest(Value):
     """What AgentRegister is asked."""
 
     agent_id: str
@@ -24,8 +25,8 @@ class AgentRegisterRequest:
     options: WriteOptions | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentRegisterResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class AgentRegisterResponse(Value):
     """What AgentRegister answers."""
 
     registered: bool = False
@@ -38,8 +39,8 @@ class AgentRegisterResponse:
     write: WriteResult | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Agent:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Agent(Value):
     """Agent, as it crosses a process boundary."""
 
     agent_id: str = ""
@@ -50,21 +51,21 @@ class Agent:
     principals: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentListRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class AgentListRequest(Value):
     """What AgentList is asked."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AgentListResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class AgentListResponse(Value):
     """What AgentList answers."""
 
     count: int = 0
     agents: tuple[Agent, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotifyRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class NotifyRequest(Value):
     """What Notify is asked."""
 
     target_agent_id: str
@@ -78,8 +79,8 @@ class NotifyRequest:
     options: WriteOptions | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NotifyResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class NotifyResponse(Value):
     """What Notify answers."""
 
     id: str = ""
@@ -91,8 +92,8 @@ class NotifyResponse:
     write: WriteResult | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InboxRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class InboxRequest(Value):
     """What Inbox is asked."""
 
     agent_id: str | None = None
@@ -103,8 +104,8 @@ class InboxRequest:
     """Where the page before ended."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Message(Value):
     """Message, as it crosses a process boundary."""
 
     id: str = ""
@@ -119,8 +120,8 @@ class Message:
     access_count: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InboxResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class InboxResponse(Value):
     """What Inbox answers."""
 
     agent_id: str = ""
@@ -131,8 +132,8 @@ class InboxResponse:
     next_cursor: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InboxMarkRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class InboxMarkRequest(Value):
     """What InboxMark is asked."""
 
     ids: tuple[str, ...]
@@ -144,8 +145,8 @@ class InboxMarkRequest:
     options: WriteOptions | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InboxMarkResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class InboxMarkResponse(Value):
     """What InboxMark answers."""
 
     marked: int = 0

@@ -6,10 +6,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from aimem_node.contract.made.values_nouns import Memory, NamespaceCount, WriteOptions, WriteResult
+from aimem_node.contract.value import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArchiveRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ArchiveRequest(Value):
     """What Archive is asked."""
 
     ids: tuple[str, ...]
@@ -21,8 +22,8 @@ class ArchiveRequest:
     options: WriteOptions | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArchiveResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ArchiveResponse(Value):
     """What Archive answers."""
 
     archived: tuple[str, ...] = ()
@@ -33,8 +34,8 @@ class ArchiveResponse:
     write: WriteResult | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArchiveListRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ArchiveListRequest(Value):
     """What ArchiveList is asked."""
 
     namespace: str | None = None
@@ -45,8 +46,8 @@ class ArchiveListRequest:
     """Where the page before ended."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArchiveListResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ArchiveListResponse(Value):
     """What ArchiveList answers."""
 
     archived: tuple[Memory, ...] = ()
@@ -55,8 +56,8 @@ class ArchiveListResponse:
     """Ask again with it for the next page; empty at the end."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArchiveRestoreRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ArchiveRestoreRequest(Value):
     """What ArchiveRestore is asked."""
 
     id: str
@@ -66,8 +67,8 @@ class ArchiveRestoreRequest:
     options: WriteOptions | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArchiveRestoreResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ArchiveRestoreResponse(Value):
     """What ArchiveRestore answers."""
 
     restored: bool = False
@@ -75,8 +76,8 @@ class ArchiveRestoreResponse:
     write: WriteResult | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArchivePurgeRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ArchivePurgeRequest(Value):
     """What ArchivePurge is asked."""
 
     older_than_days: int | None = None
@@ -86,8 +87,8 @@ class ArchivePurgeRequest:
     options: WriteOptions | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArchivePurgeResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ArchivePurgeResponse(Value):
     """What ArchivePurge answers."""
 
     purged: int = 0
@@ -95,13 +96,13 @@ class ArchivePurgeResponse:
     write: WriteResult | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArchiveStatsRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ArchiveStatsRequest(Value):
     """What ArchiveStats is asked."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArchiveStatsResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ArchiveStatsResponse(Value):
     """What ArchiveStats answers."""
 
     archived_total: int = 0

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from aimem_node.contract.value import Value
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditRequest:
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class AuditRequest(Value):
     """What Audit is asked."""
 
     since: int | None = None
@@ -30,8 +32,8 @@ class AuditRequest:
     """The token of the last line that was seen: go on behind it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditRecordEntry:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class AuditRecordEntry(Value):
     """AuditRecordEntry, as it crosses a process boundary."""
 
     token: str = ""
@@ -61,8 +63,8 @@ class AuditRecordEntry:
     """True when the body is not here: erased, withheld, or given up for its age."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditRecordVerdict:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class AuditRecordVerdict(Value):
     """AuditRecordVerdict, as it crosses a process boundary."""
 
     sound: bool = False
@@ -77,8 +79,8 @@ class AuditRecordVerdict:
     """False when it was not asked for."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditRecord:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class AuditRecord(Value):
     """One thing that was done, or the verdict at the end. Exactly one of entry and verdict is
     given.
     """

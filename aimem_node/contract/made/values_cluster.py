@@ -6,15 +6,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from aimem_node.contract.made.values_nouns import WriteResult
+from aimem_node.contract.value import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeStatusRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class NodeStatusRequest(Value):
     """What NodeStatus is asked."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OriginStatus:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class OriginStatus(Value):
     """OriginStatus, as it crosses a process boundary."""
 
     origin: str = ""
@@ -23,8 +24,8 @@ class OriginStatus:
     """Hash of the last op, in hex."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NodeStatusResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class NodeStatusResponse(Value):
     """What NodeStatus answers."""
 
     node_id: str = ""
@@ -47,8 +48,8 @@ class NodeStatusResponse:
     resident_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BackupRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class BackupRequest(Value):
     """What Backup is asked."""
 
     to: str | None = None
@@ -57,8 +58,8 @@ class BackupRequest:
     """How many backups to keep there; 0 keeps all."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BackupResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class BackupResponse(Value):
     """What Backup answers."""
 
     path: str = ""
@@ -67,8 +68,8 @@ class BackupResponse:
     removed: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VerifyRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class VerifyRequest(Value):
     """What Verify is asked."""
 
     deep: bool = False
@@ -77,8 +78,8 @@ class VerifyRequest:
     """Make again from the log what does not match it, and fetch damaged ops from other members."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VerifyResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class VerifyResponse(Value):
     """What Verify answers."""
 
     ok: bool = False
@@ -93,13 +94,13 @@ class VerifyResponse:
     """What was made again or fetched again, one line each."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClusterStatusRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ClusterStatusRequest(Value):
     """What ClusterStatus is asked."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemberStatus:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class MemberStatus(Value):
     """One member, as this node sees it."""
 
     node_id: str = ""
@@ -129,8 +130,8 @@ class MemberStatus:
     """Ops that the member has and this node lacks, over all logs."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OriginLag:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class OriginLag(Value):
     """How far a member lacks one log."""
 
     origin: str = ""
@@ -138,8 +139,8 @@ class OriginLag:
     lag_ops: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Knock:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Knock(Value):
     """A machine that knocked and waits to be approved."""
 
     fingerprint: str = ""
@@ -148,8 +149,8 @@ class Knock:
     at: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClusterStatusResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ClusterStatusResponse(Value):
     """What ClusterStatus answers."""
 
     cluster_id: str = ""
@@ -179,8 +180,8 @@ class ClusterStatusResponse:
     """False when this node's lag or an unhealed divergence is above what readiness allows."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaitDurableRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class WaitDurableRequest(Value):
     """What WaitDurable is asked."""
 
     write_id: str
@@ -189,15 +190,15 @@ class WaitDurableRequest:
     deadline_ms: int = 1500
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaitDurableResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class WaitDurableResponse(Value):
     """What WaitDurable answers."""
 
     write: WriteResult | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InviteRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class InviteRequest(Value):
     """What Invite is asked."""
 
     name: str | None = None
@@ -208,8 +209,8 @@ class InviteRequest:
     """host:port where others reach this node; found by itself when absent."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InviteResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class InviteResponse(Value):
     """What Invite answers."""
 
     line: str = ""
@@ -219,8 +220,8 @@ class InviteResponse:
     address: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JoinRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class JoinRequest(Value):
     """What Join is asked."""
 
     line: str | None = None
@@ -237,8 +238,8 @@ class JoinRequest:
     """Bring the memories that are here already into the cluster."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JoinResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class JoinResponse(Value):
     """What Join answers."""
 
     step: str = ""
@@ -257,8 +258,8 @@ class JoinResponse:
     snapshot_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApproveRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ApproveRequest(Value):
     """What Approve is asked."""
 
     fingerprint: str
@@ -266,8 +267,8 @@ class ApproveRequest:
     name: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApproveResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ApproveResponse(Value):
     """What Approve answers."""
 
     node_id: str = ""
@@ -275,37 +276,37 @@ class ApproveResponse:
     epoch: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PromoteMemberRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class PromoteMemberRequest(Value):
     """What PromoteMember is asked."""
 
     node: str
     """Its name, its node id or the beginning of it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EvictRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class EvictRequest(Value):
     """What Evict is asked."""
 
     node: str
     """Its name, its node id or the beginning of it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeaveRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class LeaveRequest(Value):
     """What Leave is asked."""
 
     force: bool = False
     """Leave even if nobody else holds some of what is here."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RotateKeyRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class RotateKeyRequest(Value):
     """What RotateKey is asked."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MembersChanged:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class MembersChanged(Value):
     """The epoch that a change of members led to."""
 
     epoch: int = 0
@@ -315,8 +316,8 @@ class MembersChanged:
     said: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ForceEpochRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ForceEpochRequest(Value):
     """What ForceEpoch is asked."""
 
     keep: tuple[str, ...] = ()
@@ -325,8 +326,8 @@ class ForceEpochRequest:
     """The line that the first survivor printed, for the other survivors."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ForceEpochResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ForceEpochResponse(Value):
     """What ForceEpoch answers."""
 
     cluster_id: str = ""

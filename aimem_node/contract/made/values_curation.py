@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from aimem_node.contract.made.values_nouns import Memory, Relation, Tier, WriteOptions, WriteResult
+from aimem_node.contract.value import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckDuplicateRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class CheckDuplicateRequest(Value):
     """What CheckDuplicate is asked."""
 
     title: str
@@ -22,8 +23,8 @@ class CheckDuplicateRequest:
     """How alike it must be, from 0.5 to 1."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Likeness:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Likeness(Value):
     """A memory that is like what was asked about."""
 
     id: str = ""
@@ -33,8 +34,8 @@ class Likeness:
     """0 to 1."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckDuplicateResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class CheckDuplicateResponse(Value):
     """What CheckDuplicate answers."""
 
     is_duplicate: bool = False
@@ -50,24 +51,24 @@ class CheckDuplicateResponse:
     """The most alike, the best first."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DetectContradictionRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class DetectContradictionRequest(Value):
     """What DetectContradiction is asked."""
 
     id_a: str
     id_b: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NamedMemory:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class NamedMemory(Value):
     """NamedMemory, as it crosses a process boundary."""
 
     id: str = ""
     title: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DetectContradictionResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class DetectContradictionResponse(Value):
     """What DetectContradiction answers."""
 
     contradicts: bool = False
@@ -81,8 +82,8 @@ class DetectContradictionResponse:
     """Whether somebody has stated it as a link that holds."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContradictionsRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ContradictionsRequest(Value):
     """What Contradictions is asked."""
 
     topic: str | None = None
@@ -92,8 +93,8 @@ class ContradictionsRequest:
     limit: int = 50
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contradiction:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Contradiction(Value):
     """Contradiction, as it crosses a process boundary."""
 
     source_id: str = ""
@@ -108,8 +109,8 @@ class Contradiction:
     signs: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContradictionsResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ContradictionsResponse(Value):
     """What Contradictions answers."""
 
     memories: tuple[Memory, ...] = ()
@@ -119,8 +120,8 @@ class ContradictionsResponse:
     """There may be more: the answer is full, or not everything was compared."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResolveRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ResolveRequest(Value):
     """What Resolve is asked."""
 
     winner_id: str
@@ -136,8 +137,8 @@ class ResolveRequest:
     options: WriteOptions | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResolveResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ResolveResponse(Value):
     """What Resolve answers."""
 
     resolved: bool = False
@@ -149,8 +150,8 @@ class ResolveResponse:
     write: WriteResult | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConsolidateRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ConsolidateRequest(Value):
     """What Consolidate is asked."""
 
     ids: tuple[str, ...]
@@ -166,8 +167,8 @@ class ConsolidateRequest:
     options: WriteOptions | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ConsolidateResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ConsolidateResponse(Value):
     """What Consolidate answers."""
 
     id: str = ""
@@ -178,8 +179,8 @@ class ConsolidateResponse:
     write: WriteResult | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AutoTagRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class AutoTagRequest(Value):
     """What AutoTag is asked."""
 
     id: str
@@ -192,8 +193,8 @@ class AutoTagRequest:
     options: WriteOptions | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AutoTagResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class AutoTagResponse(Value):
     """What AutoTag answers."""
 
     id: str = ""
@@ -204,8 +205,8 @@ class AutoTagResponse:
     write: WriteResult | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExpandQueryRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ExpandQueryRequest(Value):
     """What ExpandQuery is asked."""
 
     query: str
@@ -214,16 +215,16 @@ class ExpandQueryRequest:
     limit: int = 8
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExpandQueryResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ExpandQueryResponse(Value):
     """What ExpandQuery answers."""
 
     original: str = ""
     expanded_terms: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CurationLogRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class CurationLogRequest(Value):
     """What CurationLog is asked."""
 
     action: str | None = None
@@ -233,8 +234,8 @@ class CurationLogRequest:
     """Where the page before ended."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CurationStep:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class CurationStep(Value):
     """One step of curation."""
 
     id: str = ""
@@ -251,8 +252,8 @@ class CurationStep:
     """When it was undone; absent while it stands."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CurationLogResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class CurationLogResponse(Value):
     """What CurationLog answers."""
 
     steps: tuple[CurationStep, ...] = ()
@@ -260,8 +261,8 @@ class CurationLogResponse:
     next_cursor: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RollbackRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class RollbackRequest(Value):
     """What Rollback is asked."""
 
     id: str
@@ -271,8 +272,8 @@ class RollbackRequest:
     options: WriteOptions | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RollbackResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class RollbackResponse(Value):
     """What Rollback answers."""
 
     reversed: bool = False

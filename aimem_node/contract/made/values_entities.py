@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from aimem_node.contract.made.values_nouns import Scope, WriteOptions, WriteResult
+from aimem_node.contract.value import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entity:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Entity(Value):
     """A named thing. It is a memory too, under the same id."""
 
     entity_id: str = ""
@@ -21,8 +22,8 @@ class Entity:
     """Other names, in alphabetical order."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntityRegisterRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class EntityRegisterRequest(Value):
     """What EntityRegister is asked."""
 
     canonical_name: str
@@ -38,8 +39,8 @@ class EntityRegisterRequest:
     options: WriteOptions | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntityRegisterResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class EntityRegisterResponse(Value):
     """What EntityRegister answers."""
 
     entity_id: str = ""
@@ -53,8 +54,8 @@ class EntityRegisterResponse:
     write: WriteResult | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntityGetByAliasRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class EntityGetByAliasRequest(Value):
     """What EntityGetByAlias is asked."""
 
     alias: str
@@ -62,8 +63,8 @@ class EntityGetByAliasRequest:
     """Only here; anywhere when absent."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntityGetByAliasResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class EntityGetByAliasResponse(Value):
     """What EntityGetByAlias answers."""
 
     found: bool = False
@@ -77,8 +78,8 @@ class EntityGetByAliasResponse:
     candidates: tuple[Entity, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntityListRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class EntityListRequest(Value):
     """What EntityList is asked."""
 
     namespace: str | None = None
@@ -88,8 +89,8 @@ class EntityListRequest:
     """Where the page before ended."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntityListResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class EntityListResponse(Value):
     """What EntityList answers."""
 
     entities: tuple[Entity, ...] = ()
@@ -98,8 +99,8 @@ class EntityListResponse:
     """Ask again with it for the next page; empty at the end."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntityMergeRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class EntityMergeRequest(Value):
     """What EntityMerge is asked."""
 
     into_id: str
@@ -111,8 +112,8 @@ class EntityMergeRequest:
     options: WriteOptions | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntityMergeResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class EntityMergeResponse(Value):
     """What EntityMerge answers."""
 
     merged: bool = False

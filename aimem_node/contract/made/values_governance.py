@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from aimem_node.contract.made.values_nouns import WriteOptions, WriteResult
+from aimem_node.contract.value import Value
 
 
 class Level(StrEnum):
@@ -39,8 +40,8 @@ class Secrets(StrEnum):
     """It is kept as it is."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolicyRule:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class PolicyRule(Value):
     """Who may do one thing."""
 
     action: str
@@ -56,8 +57,8 @@ class PolicyRule:
     """Namespaces below may say otherwise, even something less strict."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Quota:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Quota(Value):
     """How much may be kept."""
 
     memories: int | None = None
@@ -66,8 +67,8 @@ class Quota:
     """Of those, by one agent."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Policy(Value):
     """What is set for one namespace."""
 
     namespace: str = ""
@@ -81,8 +82,8 @@ class Policy:
     """Who set it last."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolicySetRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class PolicySetRequest(Value):
     """What PolicySet is asked."""
 
     namespace: str
@@ -97,31 +98,31 @@ class PolicySetRequest:
     options: WriteOptions | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolicySetResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class PolicySetResponse(Value):
     """What PolicySet answers."""
 
     policy: Policy | None = None
     write: WriteResult | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolicyGetRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class PolicyGetRequest(Value):
     """What PolicyGet is asked."""
 
     namespace: str | None = None
     """What holds there, from the top down; absent lists all that is set."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolicyGetResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class PolicyGetResponse(Value):
     """What PolicyGet answers."""
 
     policies: tuple[Policy, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolicyClearRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class PolicyClearRequest(Value):
     """What PolicyClear is asked."""
 
     namespace: str
@@ -131,16 +132,16 @@ class PolicyClearRequest:
     options: WriteOptions | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolicyClearResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class PolicyClearResponse(Value):
     """What PolicyClear answers."""
 
     cleared: bool = False
     write: WriteResult | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolicyExplainRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class PolicyExplainRequest(Value):
     """What PolicyExplain is asked."""
 
     action: str
@@ -153,8 +154,8 @@ class PolicyExplainRequest:
     """Who; the caller when absent. Only the operator may ask about others."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleTaken:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class RuleTaken(Value):
     """One rule on the way down the tree, and what it says of the case."""
 
     namespace: str = ""
@@ -166,8 +167,8 @@ class RuleTaken:
     """False when a namespace below it said otherwise, as it may."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolicyExplainResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class PolicyExplainResponse(Value):
     """What PolicyExplain answers."""
 
     verdict: str = ""
@@ -179,8 +180,8 @@ class PolicyExplainResponse:
     """All rules that were met, from the top down."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Approval:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Approval(Value):
     """A vote on what waits."""
 
     voter: str = ""
@@ -188,8 +189,8 @@ class Approval:
     approved_at: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PendingAction:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class PendingAction(Value):
     """Something that waits for approval, or has been decided."""
 
     id: str = ""
@@ -216,8 +217,8 @@ class PendingAction:
     """How many votes it takes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PendingListRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class PendingListRequest(Value):
     """What PendingList is asked."""
 
     status: str | None = None
@@ -225,16 +226,16 @@ class PendingListRequest:
     limit: int = 100
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PendingListResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class PendingListResponse(Value):
     """What PendingList answers."""
 
     pending: tuple[PendingAction, ...] = ()
     count: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PendingApproveRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class PendingApproveRequest(Value):
     """What PendingApprove is asked."""
 
     id: str
@@ -244,8 +245,8 @@ class PendingApproveRequest:
     options: WriteOptions | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PendingApproveResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class PendingApproveResponse(Value):
     """What PendingApprove answers."""
 
     approved: bool = False
@@ -264,8 +265,8 @@ class PendingApproveResponse:
     write: WriteResult | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PendingRejectRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class PendingRejectRequest(Value):
     """What PendingReject is asked."""
 
     id: str
@@ -275,8 +276,8 @@ class PendingRejectRequest:
     options: WriteOptions | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PendingRejectResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class PendingRejectResponse(Value):
     """What PendingReject answers."""
 
     rejected: bool = False
@@ -285,8 +286,8 @@ class PendingRejectResponse:
     write: WriteResult | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PendingCancelRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class PendingCancelRequest(Value):
     """What PendingCancel is asked."""
 
     id: str
@@ -296,8 +297,8 @@ class PendingCancelRequest:
     options: WriteOptions | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PendingCancelResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class PendingCancelResponse(Value):
     """What PendingCancel answers."""
 
     cancelled: bool = False

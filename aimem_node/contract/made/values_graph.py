@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from aimem_node.contract.made.values_nouns import Relation, WriteOptions, WriteResult
+from aimem_node.contract.value import Value
 
 
 class Direction(StrEnum):
@@ -19,8 +20,8 @@ class Direction(StrEnum):
     BOTH = "both"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KgQueryRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class KgQueryRequest(Value):
     """What KgQuery is asked."""
 
     source_id: str
@@ -45,8 +46,8 @@ class KgQueryRequest:
     """Also links that hold no longer, or not yet."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KgNode:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class KgNode(Value):
     """One memory that was reached, with the last link of the way to it."""
 
     target_id: str = ""
@@ -72,8 +73,8 @@ class KgNode:
     """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KgQueryResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class KgQueryResponse(Value):
     """What KgQuery answers."""
 
     source_id: str = ""
@@ -86,8 +87,8 @@ class KgQueryResponse:
     """True when links were left unfollowed, for the limit or for the bound on the work."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KgTimelineRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class KgTimelineRequest(Value):
     """What KgTimeline is asked."""
 
     source_id: str
@@ -102,8 +103,8 @@ class KgTimelineRequest:
     """As it was known at this moment."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KgEvent:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class KgEvent(Value):
     """KgEvent, as it crosses a process boundary."""
 
     target_id: str = ""
@@ -117,8 +118,8 @@ class KgEvent:
     target_namespace: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KgTimelineResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class KgTimelineResponse(Value):
     """What KgTimeline answers."""
 
     source_id: str = ""
@@ -128,8 +129,8 @@ class KgTimelineResponse:
     """True when there is more than the limit."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KgInvalidateRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class KgInvalidateRequest(Value):
     """What KgInvalidate is asked."""
 
     source_id: str
@@ -145,8 +146,8 @@ class KgInvalidateRequest:
     options: WriteOptions | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KgInvalidateResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class KgInvalidateResponse(Value):
     """What KgInvalidate answers."""
 
     found: bool = False
@@ -160,8 +161,8 @@ class KgInvalidateResponse:
     write: WriteResult | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SupersedeRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class SupersedeRequest(Value):
     """What Supersede is asked."""
 
     winner_id: str
@@ -177,8 +178,8 @@ class SupersedeRequest:
     options: WriteOptions | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SupersedeResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class SupersedeResponse(Value):
     """What Supersede answers."""
 
     superseded: bool = False

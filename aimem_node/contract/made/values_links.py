@@ -6,10 +6,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from aimem_node.contract.made.values_nouns import MemoryLink, Relation, WriteOptions, WriteResult
+from aimem_node.contract.value import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class LinkRequest(Value):
     """What Link is asked."""
 
     source_id: str
@@ -27,8 +28,8 @@ class LinkRequest:
     options: WriteOptions | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LinkResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class LinkResponse(Value):
     """What Link answers."""
 
     linked: bool = False
@@ -40,8 +41,8 @@ class LinkResponse:
     write: WriteResult | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnlinkRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class UnlinkRequest(Value):
     """What Unlink is asked."""
 
     source_id: str
@@ -55,8 +56,8 @@ class UnlinkRequest:
     options: WriteOptions | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnlinkResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class UnlinkResponse(Value):
     """What Unlink answers."""
 
     deleted: bool = False
@@ -65,8 +66,8 @@ class UnlinkResponse:
     write: WriteResult | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GetLinksRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class GetLinksRequest(Value):
     """What GetLinks is asked."""
 
     id: str
@@ -75,8 +76,8 @@ class GetLinksRequest:
     """At most this many from it and as many to it: those that began to hold last."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GetLinksResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class GetLinksResponse(Value):
     """What GetLinks answers."""
 
     links: tuple[MemoryLink, ...] = ()

@@ -16,6 +16,7 @@ from aimem_node.contract.made.values_nouns import (
     WriteOptions,
     WriteResult,
 )
+from aimem_node.contract.value import Value
 
 
 class OnConflict(StrEnum):
@@ -29,8 +30,8 @@ class OnConflict(StrEnum):
     """Store another one beside it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class StoreRequest(Value):
     """What Store is asked."""
 
     title: str
@@ -70,8 +71,8 @@ class StoreRequest:
     options: WriteOptions | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class StoreResponse(Value):
     """What Store answers."""
 
     id: str = ""
@@ -87,8 +88,8 @@ class StoreResponse:
     write: WriteResult | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BulkStoreRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class BulkStoreRequest(Value):
     """What BulkStore is asked."""
 
     memories: tuple[StoreRequest, ...]
@@ -96,8 +97,8 @@ class BulkStoreRequest:
     options: WriteOptions | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BulkStoreResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class BulkStoreResponse(Value):
     """What BulkStore answers."""
 
     created: int = 0
@@ -109,8 +110,8 @@ class BulkStoreResponse:
     write: WriteResult | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GetRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class GetRequest(Value):
     """What Get is asked."""
 
     id: str
@@ -119,16 +120,16 @@ class GetRequest:
     """As it was known at this moment, and its links as they were known then."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GetResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class GetResponse(Value):
     """What Get answers."""
 
     memory: Memory | None = None
     links: tuple[MemoryLink, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpdateRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class UpdateRequest(Value):
     """What Update is asked."""
 
     id: str
@@ -168,8 +169,8 @@ class UpdateRequest:
     options: WriteOptions | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UpdateResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class UpdateResponse(Value):
     """What Update answers."""
 
     updated: bool = False
@@ -177,8 +178,8 @@ class UpdateResponse:
     write: WriteResult | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeleteRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class DeleteRequest(Value):
     """What Delete is asked."""
 
     id: str
@@ -188,8 +189,8 @@ class DeleteRequest:
     options: WriteOptions | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeleteResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class DeleteResponse(Value):
     """What Delete answers."""
 
     deleted: bool = False
@@ -197,8 +198,8 @@ class DeleteResponse:
     write: WriteResult | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ListRequest(Value):
     """What List is asked."""
 
     namespace: str | None = None
@@ -225,8 +226,8 @@ class ListRequest:
     """See no more than somebody placed in this namespace would."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ListResponse(Value):
     """What List answers."""
 
     memories: tuple[Memory, ...] = ()
@@ -235,8 +236,8 @@ class ListResponse:
     """Ask again with it for the next page; empty at the end."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PromoteRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class PromoteRequest(Value):
     """What Promote is asked."""
 
     id: str
@@ -248,8 +249,8 @@ class PromoteRequest:
     options: WriteOptions | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PromoteResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class PromoteResponse(Value):
     """What Promote answers."""
 
     promoted: bool = False
@@ -263,8 +264,8 @@ class PromoteResponse:
     write: WriteResult | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ForgetRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ForgetRequest(Value):
     """What Forget is asked."""
 
     namespace: str | None = None
@@ -284,8 +285,8 @@ class ForgetRequest:
     options: WriteOptions | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ForgetResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ForgetResponse(Value):
     """What Forget answers."""
 
     deleted: int = 0
@@ -296,8 +297,8 @@ class ForgetResponse:
     write: WriteResult | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class HistoryRequest(Value):
     """What History is asked."""
 
     id: str
@@ -308,8 +309,8 @@ class HistoryRequest:
     """Where the page before ended."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemoryVersion:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class MemoryVersion(Value):
     """One write to a memory."""
 
     write_id: str = ""
@@ -331,8 +332,8 @@ class MemoryVersion:
     """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class HistoryResponse(Value):
     """What History answers."""
 
     id: str = ""

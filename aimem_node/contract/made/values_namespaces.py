@@ -13,10 +13,11 @@ from aimem_node.contract.made.values_nouns import (
     WriteOptions,
     WriteResult,
 )
+from aimem_node.contract.value import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Copies:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Copies(Value):
     """Where copies of a namespace are kept. What is not set is inherited from the namespace
     above.
     """
@@ -30,8 +31,8 @@ class Copies:
     """The namespace that says so, which may be one further up; empty if nothing is set."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetNamespaceCopiesRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class SetNamespaceCopiesRequest(Value):
     """What SetNamespaceCopies is asked."""
 
     namespace: str
@@ -44,31 +45,31 @@ class SetNamespaceCopiesRequest:
     options: WriteOptions | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetNamespaceCopiesResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class SetNamespaceCopiesResponse(Value):
     """What SetNamespaceCopies answers."""
 
     copies: Copies | None = None
     write: WriteResult | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NamespaceCopiesRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class NamespaceCopiesRequest(Value):
     """What NamespaceCopies is asked."""
 
     namespace: str | None = None
     """What holds there; absent lists all that is set."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NamespaceCopiesResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class NamespaceCopiesResponse(Value):
     """What NamespaceCopies answers."""
 
     copies: tuple[Copies, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NamespacesRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class NamespacesRequest(Value):
     """What Namespaces is asked."""
 
     namespace: str | None = None
@@ -77,8 +78,8 @@ class NamespacesRequest:
     """All standards that hold there, the general first."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NamespacesResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class NamespacesResponse(Value):
     """What Namespaces answers."""
 
     namespaces: tuple[NamespaceCount, ...] = ()
@@ -86,8 +87,8 @@ class NamespacesResponse:
     """Only when a namespace was named."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NamespaceSetStandardRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class NamespaceSetStandardRequest(Value):
     """What NamespaceSetStandard is asked."""
 
     namespace: str
@@ -108,8 +109,8 @@ class NamespaceSetStandardRequest:
     options: WriteOptions | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NamespaceSetStandardResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class NamespaceSetStandardResponse(Value):
     """What NamespaceSetStandard answers."""
 
     set: bool = False
@@ -119,8 +120,8 @@ class NamespaceSetStandardResponse:
     write: WriteResult | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NamespaceGetStandardRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class NamespaceGetStandardRequest(Value):
     """What NamespaceGetStandard is asked."""
 
     namespace: str
@@ -129,8 +130,8 @@ class NamespaceGetStandardRequest:
     """All that hold there, the general first."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NamespaceGetStandardResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class NamespaceGetStandardResponse(Value):
     """What NamespaceGetStandard answers."""
 
     namespace: str = ""
@@ -145,8 +146,8 @@ class NamespaceGetStandardResponse:
     """What was set but cannot be shown: its memory is gone, or not for the caller to see."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NamespaceClearStandardRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class NamespaceClearStandardRequest(Value):
     """What NamespaceClearStandard is asked."""
 
     namespace: str
@@ -154,8 +155,8 @@ class NamespaceClearStandardRequest:
     options: WriteOptions | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NamespaceClearStandardResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class NamespaceClearStandardResponse(Value):
     """What NamespaceClearStandard answers."""
 
     cleared: bool = False
@@ -163,8 +164,8 @@ class NamespaceClearStandardResponse:
     write: WriteResult | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GetTaxonomyRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class GetTaxonomyRequest(Value):
     """What GetTaxonomy is asked."""
 
     namespace_prefix: str | None = None
@@ -175,8 +176,8 @@ class GetTaxonomyRequest:
     """Namespaces to walk."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaxonomyNode:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class TaxonomyNode(Value):
     """TaxonomyNode, as it crosses a process boundary."""
 
     namespace: str = ""
@@ -190,8 +191,8 @@ class TaxonomyNode:
     """In alphabetical order."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GetTaxonomyResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class GetTaxonomyResponse(Value):
     """What GetTaxonomy answers."""
 
     tree: TaxonomyNode | None = None

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from aimem_node.contract.value import Value
+
 
 class Tier(StrEnum):
     """How long a memory is kept."""
@@ -58,8 +60,8 @@ class Outcome(StrEnum):
     """Nothing was done yet: it waits until somebody approves it. That it waits is on disk."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Memory(Value):
     """Something worth remembering."""
 
     id: str = ""
@@ -114,8 +116,8 @@ class Memory:
     """True while it is not known that enough nodes hold its newest change on disk."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MemoryLink:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class MemoryLink(Value):
     """A fact that one memory states about another, with the time for which it holds."""
 
     id: str = ""
@@ -134,8 +136,8 @@ class MemoryLink:
     """When it was learned, which is not when it began to hold."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WriteOptions:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class WriteOptions(Value):
     """How a write is to be done. Every write takes it."""
 
     request_key: str = ""
@@ -152,8 +154,8 @@ class WriteOptions:
     """Write even when too few nodes are in reach. Over MCP the default is true, elsewhere false."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WriteResult:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class WriteResult(Value):
     """What became of a write. Every write returns it."""
 
     outcome: Outcome | None = None
@@ -175,8 +177,8 @@ class WriteResult:
     """What was put before the approvers instead of being done."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Awaiting:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Awaiting(Value):
     """What waits for approval."""
 
     pending_id: str = ""
@@ -189,8 +191,8 @@ class Awaiting:
     set_at: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PeerStatus:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class PeerStatus(Value):
     """How one other node stands to a write."""
 
     node_id: str = ""
@@ -201,8 +203,8 @@ class PeerStatus:
     """Why, in words."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standard:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Standard(Value):
     """The standard of one namespace: what everyone who works there should know."""
 
     namespace: str = ""
@@ -215,8 +217,8 @@ class Standard:
     """Its parent, where that is not the namespace above it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NamespaceCount:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class NamespaceCount(Value):
     """How many memories a namespace holds."""
 
     namespace: str = ""

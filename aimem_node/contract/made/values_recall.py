@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aimem_node.contract.made.values_nouns import Memory, Standard, Tier
+from aimem_node.contract.value import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecallRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class RecallRequest(Value):
     """What Recall is asked."""
 
     context: str
@@ -40,8 +41,8 @@ class RecallRequest:
     """See no more than somebody placed in this namespace would."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reason:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Reason(Value):
     """What made the score of one hit."""
 
     id: str = ""
@@ -49,8 +50,8 @@ class Reason:
     """The named factors and their values, as a JSON object."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RecallResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class RecallResponse(Value):
     """What Recall answers."""
 
     memories: tuple[Memory, ...] = ()
@@ -75,8 +76,8 @@ class RecallResponse:
     """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SearchRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class SearchRequest(Value):
     """What Search is asked."""
 
     query: str
@@ -103,8 +104,8 @@ class SearchRequest:
     """See no more than somebody placed in this namespace would."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SearchResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class SearchResponse(Value):
     """What Search answers."""
 
     results: tuple[Memory, ...] = ()
@@ -114,8 +115,8 @@ class SearchResponse:
     """Hits that were left out because the answer would have been larger than two mebibytes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionStartRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class SessionStartRequest(Value):
     """What SessionStart is asked."""
 
     namespace: str | None = None
@@ -130,8 +131,8 @@ class SessionStartRequest:
     """See no more than somebody placed in this namespace would."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionStartResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class SessionStartResponse(Value):
     """What SessionStart answers."""
 
     memories: tuple[Memory, ...] = ()

@@ -6,10 +6,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from aimem_node.contract.made.values_nouns import WriteOptions, WriteResult
+from aimem_node.contract.value import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubscribeRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class SubscribeRequest(Value):
     """What Subscribe is asked."""
 
     url: str
@@ -27,8 +28,8 @@ class SubscribeRequest:
     options: WriteOptions | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubscribeResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class SubscribeResponse(Value):
     """What Subscribe answers."""
 
     id: str = ""
@@ -42,8 +43,8 @@ class SubscribeResponse:
     write: WriteResult | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnsubscribeRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class UnsubscribeRequest(Value):
     """What Unsubscribe is asked."""
 
     id: str
@@ -51,8 +52,8 @@ class UnsubscribeRequest:
     options: WriteOptions | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnsubscribeResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class UnsubscribeResponse(Value):
     """What Unsubscribe answers."""
 
     id: str = ""
@@ -60,16 +61,16 @@ class UnsubscribeResponse:
     write: WriteResult | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListSubscriptionsRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ListSubscriptionsRequest(Value):
     """What ListSubscriptions is asked."""
 
     agent_id: str | None = None
     """Of this agent only."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subscription:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Subscription(Value):
     """Subscription, as it crosses a process boundary."""
 
     id: str = ""
@@ -93,16 +94,16 @@ class Subscription:
     """Deliveries given up."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ListSubscriptionsResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ListSubscriptionsResponse(Value):
     """What ListSubscriptions answers."""
 
     count: int = 0
     subscriptions: tuple[Subscription, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadLettersRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class DeadLettersRequest(Value):
     """What DeadLetters is asked."""
 
     id: str | None = None
@@ -110,8 +111,8 @@ class DeadLettersRequest:
     limit: int = 100
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadLetter:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class DeadLetter(Value):
     """DeadLetter, as it crosses a process boundary."""
 
     id: str = ""
@@ -123,16 +124,16 @@ class DeadLetter:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadLettersResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class DeadLettersResponse(Value):
     """What DeadLetters answers."""
 
     deliveries: tuple[DeadLetter, ...] = ()
     count: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplayRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ReplayRequest(Value):
     """What Replay is asked."""
 
     id: str
@@ -142,8 +143,8 @@ class ReplayRequest:
     options: WriteOptions | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReplayResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ReplayResponse(Value):
     """What Replay answers."""
 
     id: str = ""

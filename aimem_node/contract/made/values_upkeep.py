@@ -13,23 +13,24 @@ from aimem_node.contract.made.values_nouns import (
     WriteOptions,
     WriteResult,
 )
+from aimem_node.contract.value import Value
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatsRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class StatsRequest(Value):
     """What Stats is asked."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TierCount:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class TierCount(Value):
     """TierCount, as it crosses a process boundary."""
 
     tier: Tier | None = None
     count: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StatsResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class StatsResponse(Value):
     """What Stats answers."""
 
     total: int = 0
@@ -47,8 +48,8 @@ class StatsResponse:
     """Records with versions that stand side by side."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GcRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class GcRequest(Value):
     """What Gc is asked."""
 
     dry_run: bool = False
@@ -56,8 +57,8 @@ class GcRequest:
     options: WriteOptions | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GcResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class GcResponse(Value):
     """What Gc answers."""
 
     collected: int = 0
@@ -65,13 +66,13 @@ class GcResponse:
     write: WriteResult | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CapabilitiesRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class CapabilitiesRequest(Value):
     """What Capabilities is asked."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CapabilitiesResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class CapabilitiesResponse(Value):
     """What Capabilities answers."""
 
     schema_version: str = ""
@@ -88,13 +89,13 @@ class CapabilitiesResponse:
     nodes: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HealthRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class HealthRequest(Value):
     """What Health is asked."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HealthResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class HealthResponse(Value):
     """What Health answers."""
 
     status: str = ""
@@ -109,8 +110,8 @@ class HealthResponse:
     data_dir: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExportRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ExportRequest(Value):
     """What Export is asked."""
 
     namespace: str | None = None
@@ -119,8 +120,8 @@ class ExportRequest:
     """Archived memories too."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExportRecordHeader:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ExportRecordHeader(Value):
     """ExportRecordHeader, as it crosses a process boundary."""
 
     format: str = ""
@@ -129,8 +130,8 @@ class ExportRecordHeader:
     node_id: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExportRecordTrailer:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ExportRecordTrailer(Value):
     """ExportRecordTrailer, as it crosses a process boundary."""
 
     memories: int = 0
@@ -141,8 +142,8 @@ class ExportRecordTrailer:
     """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExportRecord:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ExportRecord(Value):
     """One line of an export. Exactly one of header, memory, link and trailer is given."""
 
     header: ExportRecordHeader | None = None
@@ -151,8 +152,8 @@ class ExportRecord:
     trailer: ExportRecordTrailer | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImportRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ImportRequest(Value):
     """What Import is asked."""
 
     memories: tuple[Memory, ...] = ()
@@ -166,8 +167,8 @@ class ImportRequest:
     options: WriteOptions | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImportResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class ImportResponse(Value):
     """What Import answers."""
 
     imported: int = 0
@@ -183,8 +184,8 @@ class ImportResponse:
     write: WriteResult | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventsRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class EventsRequest(Value):
     """What Events is asked."""
 
     after: str | None = None
@@ -199,8 +200,8 @@ class EventsRequest:
     """Names of events, joined by commas; all when absent."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Event(Value):
     """One thing that happened."""
 
     token: str = ""
@@ -215,8 +216,8 @@ class Event:
     """Who spoke, where what was written says so."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyncSinceRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class SyncSinceRequest(Value):
     """What SyncSince is asked."""
 
     since: int | None = None
@@ -226,8 +227,8 @@ class SyncSinceRequest:
     """Where the page before ended."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyncSinceResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class SyncSinceResponse(Value):
     """What SyncSince answers."""
 
     memories: tuple[Memory, ...] = ()
@@ -236,8 +237,8 @@ class SyncSinceResponse:
     """Ask again with it for the next page; empty at the end."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyncPushRequest:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class SyncPushRequest(Value):
     """What SyncPush is asked."""
 
     memories: tuple[Memory, ...] = ()
@@ -253,8 +254,8 @@ class SyncPushRequest:
     options: WriteOptions | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyncPushResponse:
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class SyncPushResponse(Value):
     """What SyncPush answers."""
 
     applied: int = 0

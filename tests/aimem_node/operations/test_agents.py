@@ -112,7 +112,8 @@ def test_a_principal_that_is_none_is_refused(node: Harness, principal: str) -> N
 
 def test_a_name_that_is_proven_cannot_be_registered(node: Harness) -> None:
     one = token(node, "one")
-    for claim in ("token:one", "token:two", "user:root", "node:x", "system"):
+    in_full = f"loopback@{OTHER}"
+    for claim in ("token:one", "token:two", "user:root", "node:x", "system", in_full):
         failure = refused(node, "AgentRegister", one, agent_id=claim, agent_type="human")
         assert failure.path == "$.agent_id"
     narrow = token(node, "narrow", "ai:narrow-*")

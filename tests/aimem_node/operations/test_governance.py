@@ -6,6 +6,7 @@ import pytest
 
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.contract.operations import OPERATIONS, Role
+from tests.aimem_node.operations.test_sight_of import caller
 from tests.every_write import somebody_else
 from tests.harness import Harness
 
@@ -115,3 +116,16 @@ def test_a_writer_may_not_set_a_policy(node: Harness) -> None:
     ann = somebody_else(node, "ann", Role.WRITER)
     failure = refused(node, "PolicySet", ann, namespace="a", secrets="allow")
     assert failure.code is Code.PERMISSION_DENIED
+
+
+def test_whoever_stands_elsewhere_is_not_told_for_which_namespaces_something_is_set(
+    node: Harness,
+) -> None:
+    far = caller(node, "far", "acme/web")
+    for name in ("secret/project", "acme/api", "*"):
+        node.call("PolicySet", namespace=name, rules=[{"action": "delete", "level": "owner"}])
+    node.call("SetNamespaceCopies", namespace="secret/project", w=1)
+    shown = [one["namespace"] for one in node.call("PolicyGet", far)["policies"]]
+    assert sorted(shown) == ["*", "acme/api"]
+    assert node.call("NamespaceCopies", far)["copies"] == []
+    assert len(node.call("PolicyGet")["policies"]) == 3

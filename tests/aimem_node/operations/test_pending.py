@@ -424,3 +424,14 @@ def test_an_erasure_takes_no_request_along_that_only_holds_such_a_word(
     node.call("Archive", ids=["e"])
     assert node.call("ArchivePurge")["purged"] == 1
     assert shown(node, pending_id)["status"] == "pending"
+
+
+@pytest.mark.parametrize("given", [{}, {"secret": "correct horse"}])
+def test_what_has_a_secret_does_not_wait_and_says_why(
+    node: Harness, ann: Any, given: dict[str, str]
+) -> None:
+    node.call("PolicySet", namespace="*", rules=[rule("subscribe")])
+    failure = refused(node, ann, "Subscribe", url="https://hooks.example.com/", **given)
+    assert failure.code is Code.PERMISSION_DENIED
+    assert "its secret" in failure.message
+    assert node.call("PendingList")["count"] == 0

@@ -215,3 +215,18 @@ def test_the_quick_look_never_passes_over_what_the_close_one_finds(value: Any) -
 def test_plain_prose_needs_no_closer_look() -> None:
     said = {"title": "Deploys", "content": "On Tuesdays, Ann has the key and a token of thanks."}
     assert not is_suspect({"body": {**said, "metadata": {"topic": "releases"}}, "tags": ["ops"]})
+
+
+@pytest.mark.parametrize(("name", "most"), [("title", 512), ("content", 65_536), ("tags", 128)])
+def test_what_is_redacted_is_still_no_longer_than_it_may_be(name: str, most: int) -> None:
+    value = ("password=hunter22x " * 4_000)[:most].strip()
+    clean: Any = redacted_json({name: [value] if name == "tags" else value})
+    [told] = clean[name] if name == "tags" else [clean[name]]
+    assert "hunter22x" not in told
+    assert len(told.encode()) <= most
+
+
+def test_where_there_is_room_a_redacted_text_says_of_what_kind_it_was() -> None:
+    assert redacted_json({"content": "x " * 400 + "password=hunter22x"}) == {
+        "content": "x " * 400 + "password=[redacted: password]"
+    }

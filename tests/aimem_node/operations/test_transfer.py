@@ -8,6 +8,7 @@ from aimem_node.contract import codec
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.contract.operations import OPERATIONS
 from aimem_node.operations import transfer
+from tests.aimem_node.operations.test_agents import register
 from tests.aimem_node.operations.test_sight_of import caller
 from tests.harness import Harness
 
@@ -244,3 +245,34 @@ def test_a_link_that_leads_out_of_sight_is_not_taken_over_by_its_id(node: Harnes
             node.call(operation, near, links=[forged])
         assert (caught.value.code, caught.value.path) == (Code.CONFLICT, "$.links[0].id")
     assert [one["id"] for one in node.call("GetLinks", far, id=hidden[0])["links"]] == [link_id]
+
+
+def test_nobody_is_made_to_have_observed_a_link_by_an_import(node: Harness) -> None:
+    a, b = node.store("a"), node.store("b")
+    register(node, None, "ai:trusted")
+    other = caller(node, "other")
+    forged = {"id": "l", "source_id": a, "target_id": b, "relation": "supersedes",
+              "observed_by": "ai:trusted"}  # fmt: skip
+    with pytest.raises(Failure) as caught:
+        node.call("Import", other, links=[forged], trust_source=True)
+    assert (caught.value.code, caught.value.path) == (
+        Code.PERMISSION_DENIED, "$.links[0].observed_by",
+    )  # fmt: skip
+    node.call("SyncPush", other, links=[forged])
+    [shown] = node.call("GetLinks", id=a)["links"]
+    assert shown["observed_by"] == "token:other"
+    [version] = node.call("History", id="l")["versions"]
+    assert version["change"]["set"]["body"][transfer.IMPORTED_FROM] == "ai:trusted"
+    assert node.call("KgQuery", source_id=a, allowed_agents=["ai:trusted"])["count"] == 0
+
+
+def test_who_observed_a_link_stays_so_as_long_as_it_says_the_same(node: Harness) -> None:
+    a, b = node.store("a"), node.store("b")
+    register(node, None, "ai:one")
+    link = node.call("Link", source_id=a, target_id=b, agent_id="ai:one")["id"]
+    [shown] = node.call("GetLinks", id=a)["links"]
+    ended = shown | {"valid_until": "2027-01-01T00:00:00Z"}
+    for record, observer in ((ended, "ai:one"), (ended | {"relation": "contradicts"}, "user")):
+        assert node.call("Import", links=[record])["links"] == 1
+        [now] = node.call("GetLinks", id=a)["links"]
+        assert (now["id"], now["observed_by"].startswith(observer)) == (link, True)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import threading
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,24 @@ def test_a_write_goes_to_every_member_in_reach_and_counts_once_one_of_them_holds
         assert not writing.done()
         room.ack("b")
         assert (await writing).ack.outcome is Outcome.COMMITTED
+
+    play(tmp_path, scene)
+
+
+def test_writes_that_one_commit_has_kept_go_out_in_one_append(tmp_path: Path) -> None:
+    async def scene(room: Room) -> None:
+        await room.gather()
+        room.beat()
+        writer, may_go_on = room.core.store.writer, threading.Event()
+        writer.submit(lambda _session: may_go_on.wait())
+        writing = [asyncio.ensure_future(room.write(f"r{at}")) for at in range(3)]
+        await room.until(lambda: len(writer._waiting) >= 3)
+        may_go_on.set()
+        writer.submit(lambda _session: None).result()  # the loop stands until all is on disk
+        await room.until(lambda: len(room.net.appends) == 2)
+        assert [seqs(ops) for _, ops, _ in room.net.appends] == [[1, 2, 3]] * 2
+        room.ack("b")
+        await asyncio.gather(*writing)
 
     play(tmp_path, scene)
 

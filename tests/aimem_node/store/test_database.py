@@ -4,13 +4,16 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
 
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.store.database import DirectoryLock, open_database
+from aimem_node.store.listing import Filter
 from aimem_node.store.store import Store
+from aimem_node.store.view import View
 
 
 def open_here(data_dir: Path) -> Store:
@@ -156,6 +159,30 @@ def test_a_commit_is_on_disk_before_it_is_answered(bench) -> None:
         ]
     )
     assert facts == [2, "wal", 1, 1]
+
+
+def test_what_a_savepoint_would_put_back_stays_out_of_files(bench) -> None:
+    in_memory = 2
+    assert bench.do(lambda s: s._connection.pragma("temp_store")) == in_memory
+
+
+def test_words_are_looked_up_without_planning_it_anew_for_each(bench, pen) -> None:
+    """In every part of the index FTS5 asks for the page of each word, by one statement."""
+    planned_again: list[int] = []
+
+    def note(event: dict[str, Any]) -> None:
+        planned_again.append(event["stmt_status"]["SQLITE_STMTSTATUS_REPREPARE"])
+
+    def look(view: View) -> None:
+        view._connection.trace_v2(apsw.SQLITE_TRACE_PROFILE, note)
+        view.search("apple pear plum", "any", Filter(), 5)
+        view._connection.trace_v2(0, None)
+
+    bench.put(pen.memory("m1", "apple"))
+    bench.put(pen.memory("m2", "pear"))
+    bench.see(look)
+    assert planned_again
+    assert not any(planned_again)
 
 
 def test_a_reader_connection_cannot_write(bench) -> None:
