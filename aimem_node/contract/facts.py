@@ -84,6 +84,7 @@ class Field:
     stdin: bool
     one_of: tuple[str, ...]
     secret: bool
+    first: bool
     help: str
     type_name: str
     "Full name of the enum or message, else empty."
@@ -249,6 +250,7 @@ class Reader:
             stdin=rule.stdin,
             one_of=tuple(rule.one_of),
             secret=rule.secret,
+            first=rule.first,
             help=help_text,
             type_name=type_name,
             words=known,

@@ -42,6 +42,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "effect": operation.effect.value,
         "destructive": operation.destructive,
         "rows": operation.rows,
+        "first": [field.name for field in operation.response_fields if field.first],
         "streaming": operation.streaming,
         "fields": [_field(field, inside) for field, inside in _flat(operation)],
     }

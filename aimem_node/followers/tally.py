@@ -77,7 +77,8 @@ class Tally:
         """Flush for ever; cancelled when the node stops."""
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._urgent.wait(), FLUSH_AFTER_S)
+                async with asyncio.timeout(FLUSH_AFTER_S):
+                    await self._urgent.wait()
             self._urgent.clear()
             try:
                 await self.flush(FLUSH_PAUSE_S)

@@ -195,14 +195,23 @@ class Webhooks:
             if not page.is_last:
                 continue
             if unkept or walked > WALKED_MAX:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._moved(pos), KEEP_AFTER_S)
+                if await self._moves(pos, KEEP_AFTER_S):
                     continue
                 if not await self._keep(one, kept, told):
                     return
                 kept, unkept, walked = told, 0, 0
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._moved(pos), LOOK_EVERY_S)
+            await self._moves(pos, LOOK_EVERY_S)
+
+    async def _moves(self, pos: int, within_s: float) -> bool:
+        """Wait until the log reaches further than a position, or the time is up."""
+        try:
+            # wait_for of Python 3.11 forgets that it was cancelled when both come at once, and then
+            # whoever waits for the end of a delivery waits for ever.
+            async with asyncio.timeout(within_s):
+                await self._moved(pos)
+        except TimeoutError:
+            return False
+        return True
 
     async def _send(self, one: Subscribed, delivery: Delivery) -> None:
         """Send until it is taken, or give it up. Others wait behind it: order is promised."""

@@ -12,7 +12,7 @@ from aimem_node.contract import codec
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.contract.operations import Operation
 from aimem_node.contract.shapes import SHAPES
-from aimem_node.contract.values import Awaiting, Memory, Outcome, WriteResult
+from aimem_node.contract.values import Awaiting, KgNode, Memory, Outcome, WriteResult
 from aimem_node.gateways import toon
 
 
@@ -44,7 +44,20 @@ COMPACT_COLUMNS: Mapping[type[Any], tuple[str, ...]] = {
         "conflicts",
         "pending",
         "content",
-    )
+    ),
+    KgNode: (
+        "target_id",
+        "title",
+        "target_namespace",
+        "relation",
+        "direction",
+        "source_id",
+        "depth",
+        "valid_from",
+        "valid_until",
+        "observed_by",
+        "observed_at",
+    ),
 }
 """What a compact row shows of a noun. Other nouns show everything they have."""
 
@@ -69,11 +82,7 @@ def answer_text(operation: Operation, response: Any, wanted: Format) -> str:
     if not operation.rows or wanted is Format.JSON:
         return codec.dumps(answer)
     shape = SHAPES[type(response)]
-    rows = shape.field(operation.rows)
-    assert rows is not None
-    columns = None
-    if wanted is Format.TOON_COMPACT and rows.message is not None:
-        columns = COMPACT_COLUMNS.get(rows.message)
+    columns = COMPACT_COLUMNS if wanted is Format.TOON_COMPACT else None
     return toon.text(answer, shape, operation.rows, columns)
 
 

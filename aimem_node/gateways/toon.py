@@ -1,6 +1,8 @@
 """Rows as text for an agent: one line that names the columns, then one line for each row (TOON).
 
     count:2|mode:keyword|tokens_used:19
+    standards[1]{namespace|title|content}:
+    team|House rules|Tests come with the change.
     memories[2]{id|title|tier|namespace|priority|score|tags|content}:
     4f…|Deploy day|mid|team/api|7|0.912|ops,on\\,call|Tuesdays, never on Fridays
     9a…|Old deploy day|mid|team/api|3|0.301||Mondays
@@ -20,40 +22,43 @@ from aimem_node.contract import codec
 from aimem_node.contract.facts import Field, Shape
 from aimem_node.contract.shapes import SHAPES
 
+Columns = Mapping[type[Any], Sequence[str]]
+
 _ESCAPES = str.maketrans({"\\": "\\\\", "|": "\\|", "\n": "\\n", "\r": "\\r"})
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
 _EMPTY_ITEM = "\\0"
 _AS_WORDS = ("string", "enum", "timestamp")
 
 
-def text(
-    answer: Mapping[str, Any], shape: Shape, rows: str, columns: Sequence[str] | None = None
-) -> str:
-    """An answer as JSON has it: its facts on one line, then its rows, then what other lists it has.
+def text(answer: Mapping[str, Any], shape: Shape, rows: str, columns: Columns | None = None) -> str:
+    """An answer as JSON has it: its facts on one line, what is to be read first, its rows, the
+    other lists it has.
 
-    `columns` are those to show of the rows; all that say something when None.
+    `columns` gives those to show of a noun, by class; all that say something of one that is not
+    in it. None is for everything: what the contract calls advanced is left out otherwise.
     """
     facts, tables = [], []
-    for field in sorted(shape.fields, key=lambda field: field.name != rows):
+    for field in sorted(shape.fields, key=lambda one: (not one.first, one.name != rows)):
         value = answer.get(field.name)
         if field.name == rows:
             tables.append(_table(field, value or [], columns))
-        elif _is_blank(field, value) and not (field.name == "count" and value == 0):
+        elif _is_left_out(field, value, columns is not None):
             continue
         elif field.repeated and field.kind == "message":
-            tables.append(_table(field, value or [], None))
+            tables.append(_table(field, value or [], columns))
         else:
             facts.append(f"{field.name}:{_cell(field, value)}")
     return "\n".join((["|".join(facts)] if facts else []) + tables)
 
 
-def _table(field: Field, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None) -> str:
+def _table(field: Field, rows: Sequence[Mapping[str, Any]], columns: Columns | None) -> str:
     assert field.message is not None
+    chosen = (columns or {}).get(field.message)
     fields = {one.name: one for one in SHAPES[field.message].fields}
     said = {
         name for row in rows for name, value in row.items() if not _is_blank(fields[name], value)
     }
-    shown = [fields[name] for name in (columns or _content_last(list(fields))) if name in said]
+    shown = [fields[name] for name in (chosen or _content_last(list(fields))) if name in said]
     named = f"{{{'|'.join(one.name for one in shown)}}}" if shown else ""
     lines = [f"{field.name}[{len(rows)}]{named}:"]
     lines += ["|".join(_cell(one, row.get(one.name)) for one in shown) for row in rows]
@@ -63,6 +68,12 @@ def _table(field: Field, rows: Sequence[Mapping[str, Any]], columns: Sequence[st
 def _content_last(names: list[str]) -> list[str]:
     """The longest column at the end, where it does not hide the others."""
     return sorted(names, key=lambda name: name == "content")
+
+
+def _is_left_out(field: Field, value: Any, compact: bool) -> bool:
+    if field.name == "count" and value == 0:
+        return False
+    return _is_blank(field, value) or (compact and field.advanced)
 
 
 def _is_blank(field: Field, value: Any) -> bool:

@@ -188,7 +188,8 @@ class Admission:
             except Failure as failure:
                 self._log.warning("join_listener_not_opened", error=str(failure))
             try:
-                await asyncio.wait_for(self._changed.wait(), left_us / 1e6 if left_us > 0 else None)
+                async with asyncio.timeout(left_us / 1e6 if left_us > 0 else None):
+                    await self._changed.wait()
             except TimeoutError:
                 continue
 

@@ -130,7 +130,8 @@ class Bodies:
         pause_s = ASK_EVERY_S
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wanted.wait(), pause_s)
+                async with asyncio.timeout(pause_s):
+                    await self._wanted.wait()
             pause_s = ASK_EVERY_S if self._wanted.is_set() else min(2 * pause_s, ASK_EVERY_S_MAX)
             self._wanted.clear()
             try:

@@ -261,21 +261,27 @@ class Writer:
                 return
 
     def _one(self, job: Job, future: Future[Any], done: list[tuple[Future[Any], Any]]) -> None:
-        """Do one piece of work. Raises only if the whole transaction is lost."""
-        mark = self._session.mark()
-        self._connection.execute("SAVEPOINT job")
+        """Do one piece of work. Raises only if the whole transaction is lost.
+
+        The first one needs no savepoint, which would copy every page that it changes: nobody else
+        has done anything yet, so the transaction itself is begun anew.
+        """
+        mark, is_first = self._session.mark(), not done
+        if not is_first:
+            self._connection.execute("SAVEPOINT job")
         try:
             answer = job(self._session)
         except BaseException as cause:
             if not self._connection.in_transaction or _is_broken(cause):
                 done.append((future, None))  # SQLite took back the whole group, this one too
                 raise
-            self._connection.execute("ROLLBACK TO job")
-            self._connection.execute("RELEASE job")
+            self._connection.execute("ROLLBACK" if is_first else "ROLLBACK TO job")
             self._session.back_to(mark)
             future.set_exception(self._explained(cause, committing=False))
+            self._connection.execute("BEGIN IMMEDIATE" if is_first else "RELEASE job")
             return
-        self._connection.execute("RELEASE job")
+        if not is_first:
+            self._connection.execute("RELEASE job")
         done.append((future, answer))
 
     def _abandon(

@@ -207,7 +207,7 @@ def test_two_words_are_one_command_where_the_first_alone_is_none(stub: Stub) -> 
     assert "policy-explain" in shell(stub, "help", "policy", "explain").stdout
     unknown = shell(stub, "pending", "nothing")
     assert unknown.returncode == 2
-    assert "unknown command 'pending'" in unknown.stderr
+    assert "there is no pending nothing" in unknown.stderr
 
 
 @pytest.mark.parametrize(("given", "told"), [(None, "1"), (7, "7"), (0.2, "1"), ("soon", "1")])

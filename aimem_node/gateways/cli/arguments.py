@@ -293,8 +293,11 @@ def _json(field: dict[str, Any], text: str) -> Any:
                 return [json.loads(line) for line in text.splitlines() if line.strip()]
             except ValueError:
                 pass
+        from aimem_node.gateways.cli import helping
+
+        sample = helping.SAMPLES.get(field["name"], '\'{"key": "value"}\'')
         raise usage(
             f"{surfaces.flag_of(field)} is not JSON: {error}",
-            'Give it in single quotes, such as \'{"key": "value"}\'.',
+            f"Give it in single quotes, such as {sample}.",
             path=f"$.{field['name']}",
         ) from None

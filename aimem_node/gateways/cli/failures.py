@@ -63,7 +63,7 @@ class CallFailure(Exception):  # noqa: N818 - the contract's word for it
     def sentence(self) -> str:
         """The message with the place it speaks of."""
         place = self.place or self.path
-        if not place or self.path in self.message or f" {place}" in self.message:
+        if not place or self.path in self.message or place in self.message.split():
             return self.message
         if self.message.startswith("must "):
             return f"{place.removeprefix('$.')} {self.message}"

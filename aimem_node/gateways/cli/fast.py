@@ -97,7 +97,7 @@ def operate(word: str, rest: list[str], settings: dict[str, Any], env: Mapping[s
     word, *rest = surfaces.in_words(surface, [word, *rest])
     operation = surfaces.find(surface, word)
     if operation is None:
-        raise unknown_command(surface, word, "aimem")
+        raise unknown_command(surface, word, "aimem", rest)
     try:
         return _operate(word, operation, rest, settings, env)
     except failures.CallFailure as failure:
@@ -120,8 +120,15 @@ def _operate(
     return print_answer(operation, caller.call(operation, values), settings, asked)
 
 
-def unknown_command(surface: dict[str, Any], word: str, before: str) -> Exception:
+def unknown_command(
+    surface: dict[str, Any], word: str, before: str, rest: list[str] | None = None
+) -> Exception:
     """The failure for a command that does not exist; `before` goes before the right one."""
+    seconds = surfaces.family(surface, word)
+    if seconds:
+        second = next((one for one in rest or () if one[:1] != "-"), "")
+        said = f"there is no {word} {second}" if second else f"{word} needs a second word"
+        return failures.usage(said, f"One of: {', '.join(seconds)}. See: aimem help {word}")
     if word in OPERATORS_WORDS:
         return failures.usage(
             f"unknown command {word!r}", f"That is the operator's: aimem-node {word}"

@@ -22,6 +22,14 @@ SAMPLES = {
     "id": "4f2a", "title": '"Deploys happen on Tuesdays"', "content": '"Never on a Friday."',
     "context": '"when do we deploy?"', "query": "deploy", "namespace": "team/project",
     "path": "export.zip", "source_id": "4f2a", "target_id": "91c0", "ids": "4f2a 91c0",
+    "winner_id": "4f2a", "loser_id": "91c0", "id_a": "4f2a", "id_b": "91c0",
+    "primary_id": "4f2a", "duplicate_id": "91c0", "action": "delete",
+    "canonical_name": '"Deploy Bot"', "alias": "bot", "name": "alerts",
+    "agent_id": "ai:reviewer", "agent_type": "ai:claude", "target_agent_id": "ai:reviewer",
+    "payload": '"Please look at the deploy plan."', "summary": '"All that holds of deploys."',
+    "url": "https://hooks.example.com/aimem",
+    "rules": """'{"action": "delete", "level": "approve", "approver": "admin"}'""",
+    "quota": """'{"memories": 1000}'""",
 }  # fmt: skip
 """What a field of that name looks like in an example."""
 
@@ -168,6 +176,8 @@ def of_command(word: str, look: Look) -> str:
         lines += ["", OWN_HELP[word], ""]
         if operation is None or word != "session-start":
             return "\n".join(lines)
+    if operation is None and surfaces.family(surface, word):
+        return _of_family(surface, word, look)
     if operation is None:
         raise unknown_command(surface, word, "aimem help")
     fields = operation["fields"]
@@ -188,11 +198,23 @@ def of_command(word: str, look: Look) -> str:
     return "\n".join(lines)
 
 
+def _of_family(surface: dict[str, Any], word: str, look: Look) -> str:
+    """Commands that begin with one word."""
+    lines = [f"Usage: aimem {word} COMMAND     aimem help {word} COMMAND", ""]
+    for second in surfaces.family(surface, word):
+        said = _first_sentence(surface["operations"][f"{word}-{second}"]["help"])
+        lines += _entry(second, said, look.width)
+    return "\n".join([*lines, ""])
+
+
 def examples(word: str, operation: dict[str, Any]) -> list[str]:
     """Commands that work, made from the required fields."""
     required = [field for field in operation["fields"] if field.get("required")]
     base = f"aimem {word}" + "".join(" " + _sample(field) for field in required)
     lines = [f"  {base}"]
+    structured = [field for field in operation["fields"]
+                  if field["kind"] == "message" and not field.get("required")]  # fmt: skip
+    lines += [f"  {base} {_sample(field)}" for field in structured if field["name"] in SAMPLES]
     stdin = next((field for field in required if field.get("stdin")), None)
     if stdin is not None:
         others = "".join(" " + _sample(field) for field in required if field is not stdin)
@@ -205,7 +227,7 @@ def examples(word: str, operation: dict[str, Any]) -> list[str]:
 
 def _sample(field: dict[str, Any]) -> str:
     if field["kind"] == "message":
-        value = "-"
+        value = SAMPLES.get(field["name"], "-")
     else:
         value = SAMPLES.get(field["name"], (field.get("words") or ["VALUE"])[0])
     return value if field.get("positional") else f"{surfaces.flag_of(field)} {value}"

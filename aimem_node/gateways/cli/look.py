@@ -142,6 +142,8 @@ def short(value: Any, name: str = "") -> str:
     if isinstance(value, dict):
         if "outcome" in value:
             return outcome(value)
+        if value.keys() == {"id", "title"}:
+            return f"{plain(value['title'])} ({plain(value['id'])[:8]})"
         if name in ("metadata", "factors"):
             return plain(json.dumps(value, ensure_ascii=False))
         said = {key: part for key, part in value.items() if part not in EMPTY}

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import json
 
+from aimem_node.gateways.cli import facts, ruling, timeline
 from aimem_node.gateways.cli import surface as surfaces
-from aimem_node.gateways.cli import timeline
 from aimem_node.gateways.cli.look import (
     EMPTY,
     Look,
@@ -27,7 +27,7 @@ from aimem_node.gateways.cli.look import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
 ROW_CONTENT_LINES_MAX = 3
@@ -38,6 +38,8 @@ FIRST = (
     "state",
     "ok",
     "id",
+    "canonical_name",
+    "agent_id",
     "name",
     "title",
     "namespace",
@@ -51,7 +53,10 @@ SHORT_ID_CHARS = 8
 """Enough of an id to give it to a command."""
 ALWAYS_TOLD = ("left_out", "truncated")
 """What must not be missed about rows; the rest is for --explain and --json."""
-DONE = ("updated", "deleted", "linked", "promoted", "restored")
+DONE = (
+    "updated", "deleted", "linked", "promoted", "restored", "superseded", "resolved", "reversed",
+    "registered", "set", "cleared", "cancelled", "rejected", "approved",
+)  # fmt: skip
 """Answers of a write that are its verb."""
 NOT_FILTERS = ("limit", "explain", "cursor")
 LABELS = {
@@ -61,6 +66,8 @@ LABELS = {
     "uptime_secs": "up for", "potential_contradictions": "similar titles",
     "agent_id": "said by", "author": "written by", "updated_at": "changed",
     "last_accessed_at": "last recalled", "access_count": "times recalled",
+    "step_id": "undone by rollback of", "secret": "secret, shown only now",
+    "dispatch_count": "sent", "failure_count": "failed", "dead": "given up",
 }  # fmt: skip
 """Names that people would not understand as they stand in JSON."""
 NOTHING = {
@@ -69,6 +76,10 @@ NOTHING = {
     "List": 'Store the first one: aimem store "A title" "What is worth remembering."',
     "Namespaces": 'Store the first memory: aimem store "A title" "What is worth remembering."',
     "GetLinks": "Link it to another: aimem link ID ID",
+    "KgTimeline": "Link it to another: aimem link ID ID",
+    "AgentList": "Register one: aimem help agent-register",
+    "PolicyGet": "Whoever may write may do everything. Set a rule: aimem help policy set",
+    "ListSubscriptions": "Have events sent to a URL: aimem help subscribe",
 }
 """What to do when there is nothing, by operation."""
 ROW_DEFAULTS = {"life": "live", "scope": "private", "confidence": 1, "access_count": 0}
@@ -90,13 +101,13 @@ def answer(
         return "\n".join(_thing(value, look, whole=True)) + "\n"
     rows = value.get(rows_name) or []
     if not rows:
-        beside = "\n".join(_texts_beside(value, rows_name, look))
+        beside = "".join(f"{line}\n" for line in _read_first(operation, value, look))
         return beside + _nothing(operation, look, asked)
     reasons = {one["id"]: one["factors"] for one in value.get("reasons") or ()}
     if reasons:
         rows = [row | {"why": reasons.get(row["id"])} for row in rows]
-    lines = _texts_beside(value, rows_name, look)
-    lines += _rows(rows, look, bool(value.get("next_cursor")))
+    lines = _read_first(operation, value, look)
+    lines += _rows(rows, look, value)
     rest = {
         name: said for name, said in value.items()
         if name not in (rows_name, "count", "next_cursor", "reasons") and said not in (*EMPTY, 0)
@@ -124,18 +135,16 @@ def item(operation: dict[str, Any], line: bytes, look: Look) -> str:
     return look.paint("dim", parts[0]) + "  " + "  ".join(parts[1:]) + "\n" if parts else ""
 
 
-def _texts_beside(value: Mapping[str, Any], rows_name: str, look: Look) -> list[str]:
-    """Texts that come with an answer besides its rows, such as standards: they are read first."""
+def _read_first(operation: Mapping[str, Any], value: Mapping[str, Any], look: Look) -> list[str]:
+    """What holds for whoever reads the rest, such as standards: whole, for a rule that is cut off
+    is another rule."""
     lines: list[str] = []
-    for name, those in value.items():
-        if name == rows_name or not isinstance(those, list):
-            continue
-        for one in those:
-            if isinstance(one, dict) and one.get("title") and one.get("content"):
-                where = plain(one.get("namespace") or "")
-                mark = f"{_label(name).removesuffix('s')} of {where}: " if where else ""
-                lines.append(look.paint("bold", mark + plain(one["title"])))
-                lines += [*wrapped(plain(one["content"]), look.width, "   "), ""]
+    for name in operation.get("first", ()):
+        for one in value.get(name) or ():
+            where = f" of {plain(one['namespace'])}" if one.get("namespace") else ""
+            mark = f"{_label(name).removesuffix('s')}{where}: "
+            lines.append(look.paint("bold", mark + plain(one.get("title") or "")))
+            lines += [*wrapped(plain(one.get("content") or ""), look.width, "   "), ""]
     return lines
 
 
@@ -152,21 +161,34 @@ def _nothing(operation: Mapping[str, Any], look: Look, asked: Mapping[str, Any])
     return "\n".join(lines + ([f"next: {hint}"] if hint else [])) + "\n"
 
 
-def _rows(rows: list[Any], look: Look, more: bool = False) -> list[str]:
+def _rows(rows: list[Any], look: Look, around: Mapping[str, Any]) -> list[str]:
+    """Rows, each as what it is. `around` is the answer they are part of."""
     if not all(isinstance(row, dict) for row in rows):
         return wrapped(", ".join(plain(row) for row in rows), look.width)
     if all("title" in row and "id" in row for row in rows):
-        lines: list[str] = []
-        for number, row in enumerate(rows, 1):
-            lines += ([""] if lines else []) + _memory(row, look, f"{number}. ")
-        return lines
+        return _numbered(rows, look, _memory)
+    if all("action_type" in row and "asking_rule" in row for row in rows):
+        return _numbered(rows, look, ruling.waiting)
+    if all("rules" in row and "namespace" in row for row in rows):
+        return [line for row in rows for line in ruling.policy(row, look)]
     if all("write_id" in row and "change" in row for row in rows):
-        return timeline.lines(rows, look, more)
-    if all("source_id" in row and "target_id" in row for row in rows):
-        return [line for row in rows for line in _link(row, look)]
+        return timeline.lines(rows, look, bool(around.get("next_cursor")))
+    if all(facts.is_fact(row) for row in rows):
+        return facts.lines(rows, look, around)
+    if all(facts.is_step(row) for row in rows):
+        return [line for row in rows for line in facts.step(row, look)]
     if all(len(row) == 2 and "count" in row for row in rows):
         return _counts(rows)
     return _table(rows, look)
+
+
+def _numbered(
+    rows: list[dict[str, Any]], look: Look, block: Callable[[dict[str, Any], Look, str], list[str]]
+) -> list[str]:
+    lines: list[str] = []
+    for number, row in enumerate(rows, 1):
+        lines += ([""] if lines else []) + block(row, look, f"{number}. ")
+    return lines
 
 
 def _memory(row: dict[str, Any], look: Look, mark: str = "") -> list[str]:
@@ -178,8 +200,8 @@ def _memory(row: dict[str, Any], look: Look, mark: str = "") -> list[str]:
         content = content[:ROW_CONTENT_LINES_MAX]
         content[-1] += " …"
     lines += content if mark else ["", *content, ""]
-    facts = wrapped(" · ".join(_facts(row)), look.width, indent)
-    lines += [look.paint("dim", line) for line in facts]
+    known = wrapped(" · ".join(_facts(row)), look.width, indent)
+    lines += [look.paint("dim", line) for line in known]
     tags = " ".join("#" + plain(tag) for tag in row.get("tags") or [])
     identity = look.paint("dim", plain(row["id"]))
     lines.append(indent + (look.paint("tag", tags) + "  " if tags else "") + identity)
@@ -197,18 +219,19 @@ def _memory(row: dict[str, Any], look: Look, mark: str = "") -> list[str]:
 def _facts(row: dict[str, Any]) -> list[str]:
     until = moment(row.get("expires_at"))
     life = row.get("life")
-    facts = [
+    known = [
         f"from {row['from']}" if row.get("from") else "",
         "unread" if row.get("read") is False else "",
         str(row.get("namespace") or ""),
         str(row.get("tier") or "") + (f", until {until}" if until and life != "archived" else ""),
         f"priority {row['priority']}" if row.get("priority") else "",
+        f"{row['similarity']:.0%} alike" if row.get("similarity") else "",
         f"score {row['score']:.3f}" if isinstance(row.get("score"), (int, float)) else "",
         str(life) if life not in (None, "live") else "",
         "not yet on enough nodes" if row.get("pending") else "",
         moment(row.get("created_at")),
     ]
-    return [plain(fact) for fact in facts if fact]
+    return [plain(fact) for fact in known if fact]
 
 
 def _whole_memory(row: dict[str, Any], look: Look) -> list[str]:
@@ -220,20 +243,6 @@ def _whole_memory(row: dict[str, Any], look: Look) -> list[str]:
     if rest.get("author") == rest.get("agent_id"):
         rest.pop("author", None)
     return [*_memory(row, look), "", *_pairs(rest, look)]
-
-
-def _link(row: dict[str, Any], look: Look) -> list[str]:
-    source, target = (
-        plain(row[name])[:SHORT_ID_CHARS] for name in ("source_id", "target_id")
-    )  # fmt: skip
-    said = f"{source} {plain(row.get('relation') or '').replace('_', ' ')} {target}"
-    since, until = moment(row.get("valid_from")), moment(row.get("valid_until"))
-    facts = [
-        f"from {since}" if since else "",
-        f"until {until}" if until else "",
-        f"says {plain(row['observed_by'])}" if row.get("observed_by") else "",
-    ]
-    return [f"{said}  " + look.paint("dim", ", ".join(fact for fact in facts if fact))]
 
 
 def _counts(rows: list[dict[str, Any]]) -> list[str]:
@@ -249,7 +258,7 @@ def _counts(rows: list[dict[str, Any]]) -> list[str]:
 def _table(rows: list[dict[str, Any]], look: Look) -> list[str]:
     names = [name for name in _ordered(rows[0]) if any(row.get(name) not in EMPTY for row in rows)]
     shown = [[cut(short(row.get(name), name), CELL_CELLS_MAX) for name in names] for row in rows]
-    heads = [_label(name) for name in names]
+    heads = [_label(name, rows[0]) for name in names]
     widths = [max(cells(head), *(cells(row[i]) for row in shown)) for i, head in enumerate(heads)]
     if sum(widths) + 2 * (len(widths) - 1) > look.width:
         blocks = [[*_pairs(row, look), ""] for row in rows]
@@ -266,6 +275,10 @@ def _thing(value: Any, look: Look, whole: bool) -> list[str]:
         return _whole_memory(value, look) if whole else _memory(value, look)
     if "write" in value:
         return _written(value, look)
+    if "verdict" in value and "rules" in value:
+        return ruling.verdict(value, look)
+    if "rules" in value and "namespace" in value:
+        return ruling.policy(value, look)
     if isinstance(value.get("tree"), dict):
         cut_off = ["", "Some were left out; --limit takes more."] if value.get("truncated") else []
         return _tree(value["tree"], look) + cut_off
@@ -276,7 +289,8 @@ def _written(value: dict[str, Any], look: Look) -> list[str]:
     """The answer to a write: what was done first, and nothing of what was not."""
     rest = {
         name: said for name, said in value.items()
-        if said is not False and not (name.startswith("would_") and not value.get("dry_run"))
+        if (said is not False or name == "found")
+        and not (name.startswith("would_") and not value.get("dry_run"))
     }  # fmt: skip
     if value.get("dry_run"):
         del rest["write"]
@@ -284,33 +298,38 @@ def _written(value: dict[str, Any], look: Look) -> list[str]:
             rest = {"would_delete": rest["would_delete"], "dry_run": True}
     if "title" in rest and "id" in rest and isinstance(rest.get("write"), dict):
         verb = "updated" if rest.pop("duplicate", False) else "stored"
-        facts = " · ".join([*_facts(rest), outcome(rest["write"])])
+        told = " · ".join([*_facts(rest), outcome(rest["write"])])
         head = [f"{verb}  " + look.paint("bold", plain(rest["title"]))]
-        head += [look.paint("dim", line) for line in wrapped(facts, look.width)]
+        head += [look.paint("dim", line) for line in wrapped(told, look.width)]
         head.append(look.paint("dim", plain(rest["id"])))
         known = {"title", "id", "namespace", "tier", "expires_at", "agent_id", "write"}
         return head + _pairs({n: said for n, said in rest.items() if n not in known}, look)
     verb = next((name for name in DONE if rest.get(name) is True), "")
     memory = rest.pop("memory", None)
-    if not verb and memory is None:
+    link = facts.lines([rest], look, {}) if facts.is_fact(rest) and rest.get("found", True) else []
+    if link:
+        rest = {name: part for name, part in rest.items() if name in ("id", "write", verb)}
+    if not verb and memory is None and not link:
         return _pairs(rest, look)
     said = outcome(rest.pop("write")) if "write" in rest else ""
     head = [look.paint("bold", verb), look.paint("dim", said)]
     rest.pop(verb, None)
-    lines = ["  ".join(part for part in head if part), *_pairs(rest, look)]
+    lines = ["  ".join(part for part in head if part), *link, *_pairs(rest, look)]
     return [*lines, "", *_memory(memory, look)] if memory else lines
 
 
 def _pairs(value: dict[str, Any], look: Look) -> list[str]:
     """`name  value` a line, with what is large below it. Absent and empty things are left out."""
-    shown = {name: value[name] for name in _ordered(value) if value[name] not in EMPTY}
+    told = [*EMPTY, *(one for part in value.values() if isinstance(part, list) for one in part
+                      if isinstance(one, dict))]  # fmt: skip
+    shown = {name: value[name] for name in _ordered(value) if value[name] not in told}
     small = {name: said for name, said in shown.items() if _is_small(said)}
-    width = max((len(_label(name)) for name in small), default=0)
+    width = max((len(_label(name, value)) for name in small), default=0)
     before: list[str] = []
     lines: list[str] = []
     for name, said in small.items():
         first, *more = wrapped(short(said, name), look.width - width - 2) or [""]
-        lines.append(f"{look.paint('dim', _label(name).ljust(width))}  {first}".rstrip())
+        lines.append(f"{look.paint('dim', _label(name, value).ljust(width))}  {first}".rstrip())
         lines += [" " * (width + 2) + line for line in more]
     for name, said in shown.items():
         if name in small:
@@ -324,13 +343,16 @@ def _pairs(value: dict[str, Any], look: Look) -> list[str]:
         elif isinstance(said, list):
             inner = Look(look.colours, look.width - 2)
             lines.append(look.paint("dim", _label(name)))
-            lines += [f"  {line}".rstrip() for line in _rows(said, inner)]
+            lines += [f"  {line}".rstrip() for line in _rows(said, inner, value)]
         else:
             lines += _thing(said, look, whole=True)
     return before + lines
 
 
-def _label(name: str) -> str:
+def _label(name: str, beside: Mapping[str, Any] | None = None) -> str:
+    """What people call it. `beside` is the thing that it is a fact of."""
+    if name == "agent_id" and beside and "agent_type" in beside:
+        return "agent"
     return LABELS.get(name, name.replace("_", " "))
 
 
@@ -342,7 +364,8 @@ def _is_small(value: Any) -> bool:
     if isinstance(value, list):
         return all(not isinstance(part, dict) for part in value) and len(value) <= 8
     if isinstance(value, dict):
-        return "children" not in value and "title" not in value
+        named = value.keys() <= {"id", "title"}
+        return named or not {"children", "title", "rules"} & value.keys()
     return True
 
 

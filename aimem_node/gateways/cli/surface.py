@@ -43,6 +43,23 @@ def in_words(surface: dict[str, Any], words: list[str]) -> list[str]:
     return words if find(surface, joined) is None else [joined, *words[2:]]
 
 
+def family(surface: dict[str, Any], word: str) -> list[str]:
+    """The second words of commands in two words that begin with this one; empty if it is a command
+    itself, or begins only one of them."""
+    if find(surface, word) is not None:
+        return []
+    seconds = [name.removeprefix(f"{word}-") for name in surface["operations"]
+               if name.startswith(f"{word}-")]  # fmt: skip
+    return seconds if len(seconds) > 1 else []
+
+
+def families(surface: dict[str, Any]) -> dict[str, list[str]]:
+    """All first words of commands in two words, with their second words."""
+    firsts = dict.fromkeys(name.partition("-")[0] for name in surface["operations"])
+    found = {first: family(surface, first) for first in firsts}
+    return {first: seconds for first, seconds in found.items() if seconds}
+
+
 def flag_of(field: dict[str, Any]) -> str:
     """The long flag of a field: `--ttl-secs` for `ttl_secs`."""
     return "--" + str(field["name"]).replace("_", "-")

@@ -205,7 +205,7 @@ def test_a_sender_that_dies_midway_sends_again_what_nobody_confirmed(tmp_path: P
 
 
 def test_after_unsubscribing_nothing_is_sent_any_more(node: Node) -> None:
-    gone, stays = node.subscribe(), node.subscribe(events="memory_stored")
+    gone, stays = (node.subscribe(events="memory_stored") for _ in range(2))
     assert node.call("Unsubscribe", id=gone)["removed"] is True
     assert node.call("Unsubscribe", id=gone)["removed"] is False
     node.store("a")

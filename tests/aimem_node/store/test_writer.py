@@ -63,6 +63,32 @@ def test_a_job_that_fails_loses_only_its_own_changes(bench, pen) -> None:
     assert bench.store.verify(deep=True).problems == []
 
 
+def test_the_first_job_of_a_group_loses_only_its_own_changes_too(bench, pen) -> None:
+    bench.put(pen.memory("m0", "walrus 0"))
+    started, go = threading.Event(), threading.Event()
+
+    def bad(session):
+        bench.pen.write(session, pen.memory("bad", "walrus"))
+        session.put_meta("bad", b"")
+        started.set()
+        go.wait(30)
+        raise Failure(Code.CONFLICT, "no")
+
+    first = bench.store.writer.submit(bad)
+    assert started.wait(30)
+    futures = [
+        bench.store.writer.submit(lambda s, at=at: bench.pen.write(s, pen.memory(f"m{at}")))
+        for at in (1, 2)
+    ]
+    go.set()
+    wait([first, *futures], 30)
+    assert isinstance(first.exception(), Failure)
+    assert [future.exception() for future in futures] == [None, None]
+    assert bench.see(lambda view: view.meta("bad")) is None
+    assert bench.see(lambda view: view.have().get(bench.pen.origin)) == 3
+    assert bench.store.verify(deep=True).problems == []
+
+
 def test_an_answer_means_that_readers_see_it(bench, pen) -> None:
     for at in range(20):
         bench.put(pen.memory(f"m{at}"))
