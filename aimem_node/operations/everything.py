@@ -2,6 +2,7 @@
 
 from aimem_node.operations import (  # noqa: F401
     agents,
+    alike,
     archive,
     audit,
     cluster,

@@ -12,6 +12,75 @@ from aimem_node.contract.value import Value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class FindSimilarRequest(Value):
+    """What FindSimilar is asked."""
+
+    id: str | None = None
+    """The memory to compare with; or give text."""
+    text: str | None = None
+    """The text to compare with, when it is not a memory's."""
+    namespace: str | None = None
+    """Exactly this namespace; with a trailing /* everything below it too."""
+    limit: int = 10
+    """At most this many."""
+    threshold: float = 0.0
+    """At least so alike."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class FindSimilarResponse(Value):
+    """What FindSimilar answers."""
+
+    similar: tuple[Likeness, ...] = ()
+    """The most alike first, without the memory itself."""
+    count: int = 0
+    method: str = ""
+    """keyword or vector: how they were compared."""
+    unavailable: tuple[str, ...] = ()
+    """Ways of finding that were not available, and why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class NearDuplicatesRequest(Value):
+    """What NearDuplicates is asked."""
+
+    namespace: str | None = None
+    """Exactly this namespace; with a trailing /* everything below it too."""
+    threshold: float = 0.85
+    """How alike two memories must be, from 0.5 to 1."""
+    limit: int = 50
+    """At most this many pairs."""
+    cursor: str | None = None
+    """Go on where an earlier answer ended."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class NearPair(Value):
+    """Two memories that say nearly the same."""
+
+    keep: Likeness | None = None
+    """The one to keep: stored first."""
+    other: Likeness | None = None
+    similarity: float = 0.0
+    """0 to 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class NearDuplicatesResponse(Value):
+    """What NearDuplicates answers."""
+
+    pairs: tuple[NearPair, ...] = ()
+    """The most alike first, within what was looked at."""
+    count: int = 0
+    looked_at: int = 0
+    """Memories that were looked at."""
+    cursor: str | None = None
+    """Where to go on; absent at the end."""
+    method: str = ""
+    """keyword or vector: how they were compared."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class CheckDuplicateRequest(Value):
     """What CheckDuplicate is asked."""
 

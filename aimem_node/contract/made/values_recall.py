@@ -39,6 +39,29 @@ class RecallRequest(Value):
     """Say for each hit what made its score."""
     as_agent: str | None = None
     """See no more than somebody placed in this namespace would."""
+    mode: str = "auto"
+    """How to look: auto takes words and meaning where a model is there, keyword words alone."""
+    rerank: str | None = None
+    """Read the best again before the cut: off, tokens (the embedder's own), cross (a
+    cross-encoder), llm. As the node is set when absent.
+    """
+    as_of: int | None = None
+    """As the memories were known at this moment."""
+    context_tokens: tuple[str, ...] = ()
+    """What is being talked about: moves the meaning of the question towards it, by three parts
+    of ten.
+    """
+    expand: bool = False
+    """Let the node's language model add words to the question, if it has one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Pool(Value):
+    """Where candidates came from."""
+
+    name: str = ""
+    """keyword, semantic, neighbours, past."""
+    candidates: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -58,7 +81,7 @@ class RecallResponse(Value):
     """Best first."""
     count: int = 0
     mode: str = ""
-    """How it was found: keyword."""
+    """How it was found: keyword, semantic or hybrid, and "+rerank" if the best were read again."""
     tokens_used: int = 0
     """Tokens of the content returned, about four bytes each."""
     budget_tokens: int | None = None
@@ -74,6 +97,10 @@ class RecallResponse(Value):
     """What everyone should know who works in the namespace, the general first. Not counted as
     tokens used.
     """
+    pools: tuple[Pool, ...] = ()
+    """How many candidates each way of looking gave."""
+    expanded: tuple[str, ...] = ()
+    """Words that a language model added to the question."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -102,6 +129,8 @@ class SearchRequest(Value):
     """From this session, thread or document."""
     as_agent: str | None = None
     """See no more than somebody placed in this namespace would."""
+    as_of: int | None = None
+    """As the memories were known at this moment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -113,6 +142,8 @@ class SearchResponse(Value):
     query: str = ""
     left_out: int = 0
     """Hits that were left out because the answer would have been larger than two mebibytes."""
+    unavailable: tuple[str, ...] = ()
+    """Ways of finding that were not available, and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)

@@ -46,6 +46,37 @@ class StatsResponse(Value):
     """Ops in the log."""
     conflicts: int = 0
     """Records with versions that stand side by side."""
+    embedding: Embedding | None = None
+    """Which model gives vectors, and how far it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Embedding(Value):
+    """The model that turns texts into vectors, and how far it is."""
+
+    state: str = ""
+    """off, cold (not needed yet), loading, ready, failed or stalled."""
+    model: str = ""
+    """minilm, onnx:DIR, ollama:MODEL or openai:MODEL."""
+    fingerprint: str = ""
+    """Names the vectors: nodes with the same exchange them."""
+    dimension: int = 0
+    vectors: int = 0
+    """Memories with a vector."""
+    backlog: int = 0
+    """Memories without one, or with one of an earlier text or model."""
+    lag_s: float = 0.0
+    """Seconds for which the first of these has waited."""
+    failures: int = 0
+    """Texts that could not be embedded so far, and are tried again."""
+    why: str = ""
+    """Why there are no vectors, or why the last text failed."""
+    next: str = ""
+    """What to do about it."""
+    index: str = ""
+    """ready, loading or rebuilding: the index of the vectors."""
+    adopted: int = 0
+    """Vectors that another node had made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -78,7 +109,7 @@ class CapabilitiesResponse(Value):
     schema_version: str = ""
     version: str = ""
     tier: str = ""
-    """How recall finds: keyword."""
+    """How recall finds: keyword, semantic, or smart with a language model too."""
     features: tuple[str, ...] = ()
     """Named abilities of this node, as it runs now."""
     operations: tuple[str, ...] = ()
@@ -87,6 +118,7 @@ class CapabilitiesResponse(Value):
     write_quorum: int = 0
     """How many nodes must hold a write, and how many there are."""
     nodes: int = 0
+    embedding: Embedding | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
