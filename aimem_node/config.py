@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from aimem_node import places
 from aimem_node.contract.errors import Code, Failure
@@ -20,6 +21,8 @@ ENV_PREFIX = "AIMEM_"
 FILE_NAME = "aimem.toml"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PORT_MAX = 65_535
+MODEL_WORDS = {"onnx": "DIR", "ollama": "MODEL", "openai": "MODEL"}
+"""What follows the colon in the settings of models."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,49 @@ class Settings:
             "addresses: 10.1.0.0/16,hooks.example.internal; empty for none."
         },
     )
+    embedder: str = field(
+        default="auto",
+        metadata={
+            "help": "The model that turns texts into vectors: auto (minilm if installed, else "
+            "off), off, minilm, onnx:DIR, ollama:MODEL or openai:MODEL. See semantic.md."
+        },
+    )
+    embedder_url: str = field(
+        default="",
+        metadata={
+            "help": "Where the server of an ollama: or openai: embedder is, as http://host:port "
+            "with any path that comes before /api or /v1. Empty: Ollama's usual port on this "
+            "machine."
+        },
+    )
+    embedder_key_file: str = field(
+        default="",
+        metadata={"help": "File with the key that the embedder's server asks for; empty for none."},
+    )
+    embed_threads: int = field(
+        default=1, metadata={"help": "Processor cores that a model run by this node may use."}
+    )
+    rerank: str = field(
+        default="off",
+        metadata={
+            "help": "How recall reads its best hits again when the caller does not say: off, "
+            "tokens (with the embedder's own token vectors) or onnx:DIR (with a cross-encoder)."
+        },
+    )
+    llm: str = field(
+        default="off",
+        metadata={
+            "help": "A language model that recall may ask for other words and for an order, where "
+            "the caller wants it: off, ollama:MODEL or openai:MODEL."
+        },
+    )
+    llm_url: str = field(
+        default="", metadata={"help": "Where the language model's server is, as for embedder_url."}
+    )
+    llm_key_file: str = field(
+        default="",
+        metadata={"help": "File with the key that the language model's server asks for."},
+    )
     log_level: str = field(default="info", metadata={"help": "debug, info, warning or error."})
     log_json: bool = field(
         default=False, metadata={"help": "Write the log as JSON, one object a line."}
@@ -116,6 +162,9 @@ class Settings:
             raise _bad("snapshot_lag_ops", "it must be from 0 to 1000000000")
         if not 1 <= self.ready_lag_ops <= 1_000_000_000:
             raise _bad("ready_lag_ops", "it must be from 1 to 1000000000")
+        if not 1 <= self.embed_threads <= 64:
+            raise _bad("embed_threads", "it must be from 1 to 64")
+        _check_models(self)
         try:
             self.webhooks_allowed()
         except Failure as failure:
@@ -139,6 +188,41 @@ class Settings:
     def webhooks_allowed(self) -> Allowed:
         """What webhooks may call besides public addresses. Raises INVALID_ARGUMENT."""
         return Allowed.parse(one.strip() for one in self.webhook_allow.split(",") if one.strip())
+
+
+def _check_models(settings: Settings) -> None:
+    """Refuse a model that nobody could load, and a server that no address leads to."""
+    for name, words, kinds in (
+        ("embedder", ("auto", "off", "minilm"), ("onnx", "ollama", "openai")),
+        ("rerank", ("off", "tokens"), ("onnx",)),
+        ("llm", ("off",), ("ollama", "openai")),
+    ):
+        text: str = getattr(settings, name)
+        kind, _, which = text.partition(":")
+        if text not in words and not (kind in kinds and which.strip()):
+            known = (*words, *(f"{one}:{MODEL_WORDS[one]}" for one in kinds))
+            raise _bad(name, f"{text!r} is none of {', '.join(known)}")
+        url_name = f"{name}_url"
+        if kind == "openai" and not getattr(settings, url_name):
+            raise _bad(url_name, f"{text!r} needs the address of its server; there is no usual one")
+    for name in ("embedder_url", "llm_url"):
+        check_url(name, getattr(settings, name))
+
+
+def check_url(name: str, text: str) -> None:
+    """Refuse what is no http or https address. Raises INVALID_ARGUMENT naming the setting."""
+    if not text:
+        return
+    try:
+        parts = urlsplit(text)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname)
+        is_address = is_address and (parts.port is None or parts.port > 0)
+    except ValueError:
+        is_address = False
+    if not is_address or not text.isascii() or not text.isprintable() or " " in text:
+        raise _bad(name, f"{text!r} is not http://host:port or https://host:port")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise _bad(name, "it may have no user, password or query; a key belongs into a file")
 
 
 def split_address(name: str, text: str) -> tuple[str, int]:

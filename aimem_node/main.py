@@ -7,8 +7,6 @@ dispatcher before any way in, and the ways in closed before the last recalls are
 import asyncio
 import contextlib
 import os
-import resource
-import shutil
 import signal
 import socket
 import sys
@@ -17,14 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from aimem_node import logs, places
+from aimem_node import logs, places, vitals
 from aimem_node.clocks import Chance, Clock, SystemChance, SystemClock
 from aimem_node.config import Settings, load
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.contract.operations import Operation
 from aimem_node.contract.values import BackupResponse, GcRequest, PendingApproveRequest
+from aimem_node.embedding import Embedding, embedding_of
 from aimem_node.followers import expiry
 from aimem_node.followers.tally import Tally
+from aimem_node.followers.vectors import Vectors
 from aimem_node.followers.webhooks import Post, Webhooks
 from aimem_node.metrics import Metrics
 from aimem_node.operations import (  # everything: registers every handler
@@ -32,7 +32,7 @@ from aimem_node.operations import (  # everything: registers every handler
     everything,  # noqa: F401
     telling,
 )
-from aimem_node.operations.call import FileFacts, NodeFacts
+from aimem_node.operations.call import NodeFacts
 from aimem_node.operations.gate import gate_of
 from aimem_node.operations.pending import ripe
 from aimem_node.operations.touching import flush_one
@@ -40,7 +40,6 @@ from aimem_node.outbound.reachable import Allowed
 from aimem_node.replica import standing
 from aimem_node.replica.cluster import Cluster
 from aimem_node.replica.fence import Fence
-from aimem_node.replica.gauges import ClusterGauges
 from aimem_node.replica.identity import Identity, identity_dir
 from aimem_node.replica.plane import Plane
 from aimem_node.replica.replica import Replica
@@ -48,7 +47,6 @@ from aimem_node.replica.votes import VoteFile
 from aimem_node.rpc.access import Access
 from aimem_node.rpc.dispatch import Announcements, Dispatcher
 from aimem_node.rpc.principals import Authenticator
-from aimem_node.store.schema import SCHEMA
 from aimem_node.store.store import Store
 from aimem_node.version import VERSION
 
@@ -69,6 +67,8 @@ class Core:
     dispatcher: Dispatcher
     webhooks: Webhooks
     tally: Tally
+    embedding: Embedding
+    vectors: Vectors
     access: Access
     metrics: Metrics
     facts: NodeFacts
@@ -83,10 +83,13 @@ class Core:
         chance: Chance,
         settings: Settings | None = None,
         listening: Any = tuple,
+        *,
+        embedding: Embedding | None = None,
     ) -> "Core":
         """Open the store, take up the identity, and be ready to answer.
 
-        If any part refuses, the store is closed again and the directory free.
+        `embedding`: instead of what the settings say. If any part refuses, the store is closed
+        again and the directory free.
         """
         loop = asyncio.get_running_loop()
         settings = settings or Settings(data_dir=data_dir)
@@ -97,7 +100,8 @@ class Core:
 
         store = Store.open(data_dir, tell, readers=settings.readers)
         try:
-            return await cls._assemble(store, failed, clock, chance, settings, listening)
+            embedding = embedding or embedding_of(settings, _say_of_model)
+            return await cls._assemble(store, failed, clock, chance, settings, listening, embedding)
         except BaseException:
             store.close()
             raise
@@ -111,6 +115,7 @@ class Core:
         chance: Chance,
         settings: Settings,
         listening: Any,
+        embedding: Embedding,
     ) -> "Core":
         loop, data_dir = asyncio.get_running_loop(), store.data_dir
         cluster = await _one_of_many(store, clock, chance, settings)
@@ -122,6 +127,7 @@ class Core:
         last = await store.readers.read(lambda view: view.last_pos())
         announcements = Announcements(loop, last)
         store.writer.on_commit(announcements.committed)
+        vectors = Vectors(plane, embedding, announcements.beyond, lambda: replica.asked, metrics)
         facts = NodeFacts(
             node_id=node_id,
             fingerprint=lambda: plane.identity.fingerprint,
@@ -129,13 +135,14 @@ class Core:
             data_dir=str(data_dir),
             started_us=clock.now_us(),
             pid=os.getpid(),
-            state=lambda: _state(store, plane),
+            state=lambda: vitals.state(store, plane),
             listening=listening,
-            files=lambda: _files(data_dir),
+            files=lambda: vitals.files(data_dir),
+            vectors=vectors.progress,
         )
         core = cls(
-            store, replica, plane, cluster, None, None, tally, access, metrics, facts,  # type: ignore[arg-type]
-            failed, [],
+            store, replica, plane, cluster, None, None, tally, embedding, vectors, access,  # type: ignore[arg-type]
+            metrics, facts, failed, [],
         )  # fmt: skip
         plane.on_fence = core._fenced
         plane.start()
@@ -143,24 +150,22 @@ class Core:
             replica,
             Authenticator(access, clock, http_open=settings.http_open, place=settings.place),
             tally, facts, metrics, clock, chance, announcements, core._office,
-            cluster,
+            cluster, embedding=embedding,
         )  # fmt: skip
         webhooks = Webhooks(
             replica, telling, _poster(settings.webhooks_allowed()), announcements.beyond, clock,
             chance, metrics, settings.webhooks_allowed(),
         )  # fmt: skip
         core.webhooks = core.dispatcher.desk = webhooks
-        ClusterGauges(plane, metrics.registry)
-        metrics.gauge("aimem_log_position", "Ops in the log here.", lambda: announcements.pos)
-        metrics.gauge("aimem_store_failed", "1 after a disk error.", lambda: bool(store.failed))
-        metrics.gauge("aimem_db_bytes", "Size of the store.", lambda: facts.files().db_bytes)
-        metrics.gauge("aimem_touches_pending", "Recalls not yet in the log.", tally.pending)
+        vitals.add_gauges(metrics, plane, tally, lambda: announcements.pos)
+        vitals.add_vector_gauges(metrics, embedding, vectors)
         core.tasks = [
             loop.create_task(tally.run()),
             loop.create_task(expiry.run(core._collect)),
             loop.create_task(cluster.promote_learners()),
             loop.create_task(plane.bodies.run()),
             loop.create_task(webhooks.run()),
+            loop.create_task(vectors.run()),
         ]
         for task in core.tasks:
             task.add_done_callback(_ended)
@@ -216,9 +221,14 @@ class Core:
             await self.tally.flush()
         except Exception as error:  # whatever becomes of the recalls, the store must be closed
             logs.get("main").warning("touches_not_flushed", error=str(error))
+        await asyncio.to_thread(self.embedding.close)
         await self.plane.close()
         await asyncio.to_thread(self.store.close)
         self.replica.fence.close()
+
+
+def _say_of_model(what: str) -> None:
+    logs.get("embedding").info("model", what=what)
 
 
 async def _one_of_many(store: Store, clock: Clock, chance: Chance, settings: Settings) -> Cluster:
@@ -263,34 +273,6 @@ def _ended(task: "asyncio.Task[None]") -> None:
         logs.get("main").error("task_ended", task=task.get_name(), exc_info=task.exception())
 
 
-def _state(store: Store, plane: Plane) -> tuple[str, str]:
-    if store.failed:
-        return "failed", store.failed
-    if plane.core.fenced:
-        return "fenced", plane.core.fenced
-    return "serving", ""
-
-
-def _files(data_dir: Path) -> FileFacts:
-    database = Path(places.database_path(str(data_dir)))
-    wal = database.with_name(database.name + "-wal")
-    return FileFacts(
-        db_bytes=database.stat().st_size,
-        wal_bytes=wal.stat().st_size if wal.exists() else 0,
-        free_bytes=shutil.disk_usage(data_dir).free,
-        schema=SCHEMA,
-        resident_bytes=_resident_bytes(),
-    )
-
-
-def _resident_bytes() -> int:
-    with contextlib.suppress(OSError):
-        pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
-        return int(pages) * os.sysconf("SC_PAGE_SIZE")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
-
-
 class Node:
     """A core with its ways in: gRPC, HTTP and MCP on unix sockets, and on TCP where asked for."""
 
@@ -300,6 +282,8 @@ class Node:
         self.core: Core | None = None
         self.dial: Any = None
         "How to reach other members; None: as they say. For tests that stand in between."
+        self.embedding: Embedding | None = None
+        "The model of texts; None: what the settings say. For tests that bring their own."
         self._ways: list[Any] = []
         self._listening: list[str] = []
         self._pid_file = Path(places.pid_path(str(settings.data_dir), self.env))
@@ -312,7 +296,12 @@ class Node:
         """Open everything. If any part refuses, what was open is closed again."""
         close_directory(Path(self._socket("http")).parent)
         self.core = await Core.start(
-            self.settings.data_dir, clock, chance, self.settings, lambda: tuple(self._listening)
+            self.settings.data_dir,
+            clock,
+            chance,
+            self.settings,
+            lambda: tuple(self._listening),
+            embedding=self.embedding,
         )
         try:
             await self._open_ways(self.core)

@@ -46,11 +46,26 @@ class Metrics:
             "Recalled memories whose use was logged.",
             registry=self.registry,
         )
-
         self.webhooks = Counter(
             "aimem_webhook_deliveries",
             "Attempts to deliver an event, by what came of them: taken, failed, given_up.",
             ["result"],
+            registry=self.registry,
+        )
+        self.vectors_embedded = Counter(
+            "aimem_vectors_embedded", "Vectors made by this node's model.", registry=self.registry
+        )
+        self.vectors_adopted = Counter(
+            "aimem_vectors_adopted", "Vectors made by other members.", registry=self.registry
+        )
+        self.vectors_refused = Counter(
+            "aimem_vectors_refused",
+            "Answers of other members that held no proper vectors.",
+            registry=self.registry,
+        )
+        self.vector_failures = Counter(
+            "aimem_vector_failures",
+            "Times that a text could not be embedded, or that the model gave nothing at all.",
             registry=self.registry,
         )
 

@@ -138,7 +138,8 @@ class Peering:
             return plane.core.intake.have()  # of the core of then: it may be another one by then
 
         return PeerNet(
-            plane, plane.identity, StoreBooks(plane.store, plane.may_hold), plane.clock,
+            plane, plane.identity,
+            StoreBooks(plane.store, plane.may_hold, lambda: plane.grants), plane.clock,
             scratch=self._settings.data_dir, dial=self._dial,
             have=have,
             on_refused=lambda _peer, reason: refused.update((reason,)),

@@ -56,8 +56,13 @@ class ShiftedClock(SystemClock):
 class Team:
     """Nodes a, b, c, ... of one cluster, all voters."""
 
-    def __init__(self, root: Path, size: int, *, spare: int = 0) -> None:
+    def __init__(
+        self, root: Path, size: int, *, spare: int = 0,
+        embedding_of: Callable[[str], Any] = lambda _name: None,
+    ) -> None:  # fmt: skip
+        """`embedding_of`: a node's model of texts, by its name; None: what the settings say."""
         self.root = root
+        self.embedding_of = embedding_of
         self.names = [chr(ord("a") + at) for at in range(size + spare)]
         self.ports = {name: free_port() for name in self.names}
         self.clocks = {name: ShiftedClock() for name in self.names}
@@ -133,6 +138,7 @@ class Team:
             return address if link is None else f"127.0.0.1:{link.port}"
 
         node.dial = dial
+        node.embedding = self.embedding_of(name)
         self.run(node.start(self.clocks[name], SystemChance()))
         self.nodes[name] = node
         return node

@@ -1,9 +1,14 @@
 """What all tests share."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+# Nodes that tests start find by words, unless a test brings a model: what happens to be installed
+# must not change what a test sees.
+os.environ["AIMEM_EMBEDDER"] = "off"
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from aimem_node.config import Settings
 from aimem_node.contract import codec
 from aimem_node.contract.calls import Channel, Credentials
 from aimem_node.contract.operations import OPERATIONS
@@ -50,14 +51,17 @@ class SeededChance:
 class Harness:
     """A running core, driven from a test's own thread."""
 
-    def __init__(self, data_dir: Path, seed: int = 0) -> None:
+    def __init__(self, data_dir: Path, seed: int = 0, *, embedding: Any = None) -> None:
         self.data_dir = data_dir
         self.clock = HandClock()
         self.chance = SeededChance(seed)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self.core: Core = self.run(Core.start(data_dir, self.clock, self.chance))
+        settings = Settings(data_dir=data_dir, embedder="off")
+        self.core: Core = self.run(
+            Core.start(data_dir, self.clock, self.chance, settings, embedding=embedding)
+        )
         self.me = Credentials(
             channel=Channel.INPROCESS, uid=os.getuid(), pid=1, surface="inprocess"
         )

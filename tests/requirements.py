@@ -6,10 +6,8 @@ come, with the issue that brings it. The failures behind the promises are system
 they were shipped, not guesses.
 """
 
-from tests.promise import Promise, later, partly, tested
-
-RECALL, CHAOS = 5, 6
-"""The issues that are still to come, by what they bring."""
+from tests.promise import Promise, partly, tested
+from tests.requirements_stored import CHAOS, STORED
 
 SYNC = "tests/aimem_sync/"
 STORE = "tests/aimem_node/store/"
@@ -23,6 +21,7 @@ CONTRACT = "tests/aimem_node/contract/"
 GATEWAYS = "tests/aimem_node/gateways/"
 OUTBOUND = "tests/aimem_node/outbound/"
 FOLLOWERS = "tests/aimem_node/followers/"
+EMBEDDING = "tests/aimem_node/embedding/"
 
 PROMISES: dict[str, Promise] = {
     # A. Quorum writing
@@ -441,57 +440,5 @@ PROMISES: dict[str, Promise] = {
         OUTBOUND + "test_posting.py::test_of_a_giant_answer_little_is_read_and_nothing_is_kept",
         GATEWAYS + "cli/mining/test_sources.py",
     ),
-    # G. Storage and index
-    "G1": later(RECALL, "the vector index never evicts; vectors are finite and of one model"),
-    "G2": later(RECALL, "the vector index is a cache that is verified and rebuilt online"),
-    "G3": partly(
-        "every applied record gets its vector on the node that holds it",
-        RECALL,
-        RPC + "test_peer_net.py::test_ops_and_the_answers_beside_them_go_as_they_are",
-        REPLICA + "test_disk.py::test_the_answer_that_came_beside_an_op_is_kept_with_it",
-    ),
-    "G4": partly(
-        "the filter is part of the search",
-        RECALL,
-        OPERATIONS + "test_recall.py::"
-        "test_one_memory_among_many_namespaces_is_found_even_by_frequent_words",
-    ),
-    "G5": partly(
-        "the answer says which mode ran and what was unavailable",
-        RECALL,
-        OPERATIONS + "test_recall.py::test_recall_says_what_made_each_score",
-    ),
-    "G6": tested(
-        "archive is a state of the record: nothing is lost by it",
-        OPERATIONS + "test_archive.py::test_archive_and_restore_lose_no_field",
-    ),
-    "G7": tested(
-        "every released schema migrates with real rows, after an automatic backup",
-        STORE + "test_schema.py::test_an_older_file_is_backed_up_and_brought_forward_with_its_rows",
-        STORE + "test_schema.py::test_a_step_that_fails_leaves_the_file_as_it_was",
-    ),
-    "G8": tested(
-        "export and import prove counts and hashes; partial is a failure",
-        OPERATIONS + "test_transfer.py::"
-        "test_what_one_node_exports_another_imports_and_exports_alike",
-        OPERATIONS + "test_transfer.py::test_one_bad_record_keeps_the_whole_batch_out",
-        "tests/aimem_node/gateways/cli/test_transfer.py::"
-        "test_an_import_that_is_cut_short_exits_with_a_failure",
-        "tests/aimem_node/gateways/cli/test_transfer.py::"
-        "test_an_export_that_is_not_whole_leaves_no_file",
-    ),
-    "G9": tested(
-        "query text never reaches full-text syntax",
-        OPERATIONS + "test_recall.py::test_no_query_text_is_ever_read_as_syntax",
-    ),
-    "G10": later(RECALL, "model calls have a budget and hold no lock"),
-    # H. Chaos evidence
-    "H": partly(
-        "faults are real, runs without acknowledgements fail, and checkers are seen to fail",
-        CHAOS,
-        "tests/chaos/test_verdict.py::test_a_bad_history_breaks_the_check_that_is_meant_for_it",
-        "tests/chaos/test_verdict.py::test_a_run_that_acknowledged_nothing_proves_nothing",
-        "tests/chaos/test_kill.py::"
-        "test_a_killed_node_keeps_every_acknowledged_memory_and_none_twice",
-    ),
+    **STORED,
 }

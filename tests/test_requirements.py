@@ -22,7 +22,7 @@ EXPECTED_ROWS = {
     "G": [*range(1, 11)],
 }
 """Rows are never struck out nor renumbered; the gaps were there from the first."""
-THIS_ISSUE = 4
+THIS_ISSUE = 5
 PLANNED_MAX = 0
 """Rows that may still wait for their tests. Only ever lowered, and 0 when this issue ends."""
 

@@ -43,6 +43,7 @@ WITHOUT_OWN_TEST = {
     "aimem_node/logs.py": "set-up of structlog, no branches",
     "aimem_node/metrics.py": "names of metrics; test_dispatch sees every one of them move",
     "aimem_node/operations/everything.py": "a list of imports; test_registry checks what it fills",
+    "aimem_node/replica/vectors.py": "values; test_adopting and test_peer_vectors hand them on",
     "aimem_node/replica/subscribed.py": "values and protocols; test_telling and test_webhooks",
     "aimem_node/store/view_base.py": "two look-ups that test_view and test_view_log go through",
     "aimem_node/store/view_log.py": "test_view, test_session and test_truncation read all of it",

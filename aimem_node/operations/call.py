@@ -17,9 +17,11 @@ from aimem_node.replica.cluster import Cluster
 from aimem_node.replica.replica import Tx
 from aimem_node.replica.subscribed import Desk
 from aimem_node.replica.touch import Touches
+from aimem_node.replica.vectors import Progress
 from aimem_node.store.view import View
 
 if TYPE_CHECKING:
+    from aimem_node.embedding.worker import Embedding
     from aimem_node.operations.policy import Book
 
 T = TypeVar("T")
@@ -42,6 +44,8 @@ class NodeFacts:
     "serving or failed, and why."
     listening: Callable[[], tuple[str, ...]]
     files: Callable[[], "FileFacts"]
+    vectors: Callable[[], Progress]
+    "How far the memories here have vectors."
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,8 @@ class ReadCall:
     "Where to ask how deliveries to subscribers go."
     book: "Book"
     "What the rules are."
+    embedding: "Embedding"
+    "The node's model of texts. It is always there, if only to say that it is off."
     found_out: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
     "What was found out for this call and is asked for more than once."
 

@@ -24,7 +24,7 @@ from aimem_node.operations.shapes import LIVE, edit, found, place_filter, wanted
 from aimem_node.operations.sight_of import refuse_reserved
 from aimem_node.store.fulltext import Term
 from aimem_node.store.rows import MemoryRow
-from aimem_node.store.words import STOP_WORDS, words_of
+from aimem_node.store.words import STOP_WORDS, spelled
 
 TAGS_MAX: Final = 50
 WORD_CHARS_MIN: Final = 3
@@ -74,7 +74,7 @@ def keyphrases(row: MemoryRow, terms: Sequence[Term], limit: int) -> list[str]:
 
     A word that no other memory holds leads to nothing else, so it counts for half.
     """
-    titled = set(words_of(row.title))
+    titled = set(spelled(row.title))
     said = [word for word in _said(f"{row.title} {row.content}") if word not in STOP_WORDS]
     first = {word: at for at, word in reversed(list(enumerate(said)))}
     often = Counter(said)
@@ -92,7 +92,7 @@ def keyphrases(row: MemoryRow, terms: Sequence[Term], limit: int) -> list[str]:
 
 def _words_of(row: MemoryRow) -> list[str]:
     """The words of a memory that could be tags, the first ones."""
-    words = words_of(f"{row.title} {row.content}")
+    words = spelled(f"{row.title} {row.content}")
     return [word for word in words if _is_keyword(word)][:WORDS_WEIGHED_MAX]
 
 
@@ -115,11 +115,11 @@ def expand_query(call: ReadCall, request: ExpandQueryRequest) -> ExpandQueryResp
     here = wanted(call, place_filter(request.namespace))
     hits = call.view.search(request.query, "any", here, SAMPLE_ROWS).hits
     rows = call.view.memories([hit.record_id for hit in hits])
-    asked = words_of(request.query)
+    asked = spelled(request.query)
     near = Counter(
         word
         for row in rows
-        for word in words_of(f"{row.title} {row.content[:SAMPLE_CHARS]} {' '.join(row.tags)}")
+        for word in spelled(f"{row.title} {row.content[:SAMPLE_CHARS]} {' '.join(row.tags)}")
         if _is_keyword(word)
     )
     least = MENTIONS_MIN if len(rows) >= MENTIONS_FROM else 1

@@ -7,6 +7,7 @@ from aimem_node.contract.values import GetRequest, GetResponse
 from aimem_node.operations.call import ReadCall
 from aimem_node.operations.forgetting import found_anyhow
 from aimem_node.operations.shapes import links_shown, memory_of
+from aimem_node.operations.sight_of import sees
 from aimem_node.store.projection import memory_of as row_of
 from aimem_node.store.rows import MemoryRow
 from aimem_sync.display import display
@@ -28,7 +29,8 @@ def get_as_of(call: ReadCall, request: GetRequest, as_of_us: int) -> GetResponse
     """
     record_id = found_anyhow(call, request.id)
     row = _row_then(call, record_id, as_of_us)
-    if row is None or row.life == "deleted":
+    # What it said while it was for others is not told to whom it was widened for later.
+    if row is None or row.life == "deleted" or not sees(call, row):
         raise Failure(
             Code.NOT_FOUND,
             f"memory {record_id!r} was not known then",

@@ -1,15 +1,13 @@
-"""Find memories. The keyword tier: candidates by full text, then bounded factors.
+"""Find memories: what fits a question, what holds all the words, what to know at the start.
 
-Scores are normalised before anything is multiplied in, so that no constant can drown the match
-itself: a factor moves a hit by a tenth, never from the bottom to the top. Where the system this
-one follows added +8 for a long memory of priority 10, an unrelated one could win.
+What fits is found and ranked in finding; here it is cut to the limit and the budget and told.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from aimem_node.contract.values import (
     Memory,
+    Pool,
     Reason,
     RecallRequest,
     RecallResponse,
@@ -17,40 +15,31 @@ from aimem_node.contract.values import (
     SearchResponse,
     SessionStartRequest,
     SessionStartResponse,
-    Tier,
 )  # fmt: skip
+from aimem_node.operations import recall_past
 from aimem_node.operations.call import ReadCall
-from aimem_node.operations.lives import HALF_LIFE_US
+from aimem_node.operations.expansion import expand
+from aimem_node.operations.finding import Wish, find
 from aimem_node.operations.messages import unread_of
 from aimem_node.operations.registry import operation
+from aimem_node.operations.reranking import read_again
 from aimem_node.operations.shapes import memory_of, place_filter, tokens, wanted
 from aimem_node.operations.standards import standards_for
 from aimem_node.store.listing import PAGE_BYTES_MAX, Filter, Order
 from aimem_node.store.rows import MemoryRow, size_bytes
 
-POOL_MIN = 40
-"""Candidates that are ranked, at least; twice what is asked for if that is more. The factors move
-a hit by a fifth, and need no wider choice than this."""
-RECENCY_SHARE = 0.15
-PRIORITY_STEP = 0.02
-CONFIDENCE_SHARE = 0.2
-TIER_FACTOR = {Tier.SHORT: 0.97, Tier.MID: 1.0, Tier.LONG: 1.03}
-ANCESTOR_STEP = 0.3
-"""A memory one level above the asked namespace counts 1/1.3 of one in it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ranked:
-    """A candidate with what made its score."""
-
-    row: MemoryRow
-    score: float
-    factors: dict[str, float]
+RERANKED = 50
+"""Hits that are read again where that is asked for, before the cut."""
+EXPAND_BUDGET_S = 1.5
+NONE: tuple[tuple[str, ...], str] = ((), "")
 
 
 @operation
 def recall(call: ReadCall, request: RecallRequest) -> RecallResponse:
-    """The best fits, best first, within the budget. What is returned lives longer by it."""
+    """The best fits, best first, within the budget. What is returned lives longer by it, unless it
+    is there only for what stands beside it: or what nobody asks for would live for ever."""
+    if request.as_of is not None:
+        return recall_past.recall_as_of(call, request, request.as_of)
     place, leaf = with_ancestors(request.namespace)
     chosen = wanted(
         call, place, tier=request.tier, tags=request.tags, agent_id=request.agent_id,
@@ -59,33 +48,46 @@ def recall(call: ReadCall, request: RecallRequest) -> RecallResponse:
     )  # fmt: skip
     standards = standards_for(call, request.namespace, request.as_agent)
     given_anyway = {one.standard_id for one in standards}
-    pool = max(POOL_MIN, 2 * request.limit) + len(given_anyway)
-    result = call.view.search(request.context, "any", chosen, pool)
-    rows = {row.record_id: row for row in call.view.memories([h.record_id for h in result.hits])}
-    best = max((hit.score for hit in result.hits), default=1.0) or 1.0
-    ranked = [
-        _rank(rows[hit.record_id], hit.score / best, call.now_us, leaf)
-        for hit in result.hits
-        if hit.record_id in rows and hit.record_id not in given_anyway
-    ]
-    ranked.sort(key=lambda one: (-one.score, -one.row.lamport, one.row.record_id))
-    kept, used = within_budget([one.row for one in ranked[: request.limit]], request.budget_tokens)
-    given = [one for one in ranked[: request.limit] if one.row.record_id in kept]
-    call.touches.add({one.row.record_id: one.row.expires_us for one in given}, call.now_us)
-    memories = tuple(memory_of(call, one.row, round(one.score, 3)) for one in given)
-    reasons = tuple(Reason(id=one.row.record_id, factors=one.factors) for one in given)
+    added, not_added = expand(call, request.context, EXPAND_BUDGET_S) if request.expand else NONE
+    found = find(
+        call,
+        Wish(
+            request.context, chosen, leaf, added, by_meaning=request.mode != "keyword",
+            context=" ".join(request.context_tokens),
+        ),
+    )  # fmt: skip
+    ranked = [one for one in found.ranked if one.record_id not in given_anyway]
+    again = read_again(call, request.rerank, request.context, ranked[:RERANKED])
+    best = again.ranked[: request.limit] if again.ran else ranked[: request.limit]
+    rows = {row.record_id: row for row in call.view.memories([one.record_id for one in best])}
+    kept, used = within_budget(list(rows.values()), request.budget_tokens)
+    given = [one for one in best if one.record_id in kept]
+    own = [one.record_id for one in given if one.record_id not in found.beside]
+    call.touches.add({record_id: rows[record_id].expires_us for record_id in own}, call.now_us)
     return RecallResponse(
-        memories=memories,
-        count=len(memories),
-        mode="keyword",
+        memories=tuple(memory_of(call, rows[one.record_id], round(one.score, 3)) for one in given),
+        count=len(given),
+        mode=found.mode + ("+rerank" if again.ran else ""),
         tokens_used=used,
         budget_tokens=request.budget_tokens,
-        left_out=min(len(ranked), request.limit) - len(memories),
-        candidates=result.candidates,
-        unavailable=("semantic: no embedder is configured",),
-        reasons=reasons if request.explain else (),
+        left_out=len(best) - len(given),
+        candidates=sum(found.pools.values()),
+        unavailable=(
+            *found.unavailable,
+            *_told("rerank", again.unavailable),
+            *_told("expand", not_added),
+        ),
+        reasons=tuple(Reason(id=one.record_id, factors=one.factors) for one in given)
+        if request.explain
+        else (),
         standards=standards,
+        pools=tuple(Pool(name=name, candidates=n) for name, n in found.pools.items()),
+        expanded=added,
     )
+
+
+def _told(what: str, unavailable: str) -> tuple[str, ...]:
+    return (f"{what}: {unavailable}",) if unavailable else ()
 
 
 def with_ancestors(namespace: str | None) -> tuple[Filter, str]:
@@ -97,26 +99,6 @@ def with_ancestors(namespace: str | None) -> tuple[Filter, str]:
     return Filter(
         namespaces=tuple("/".join(parts[:n]) for n in range(len(parts), 0, -1))
     ), namespace
-
-
-def _rank(row: MemoryRow, match: float, now_us: int, leaf: str) -> Ranked:
-    tier = Tier(row.tier)
-    age_us = max(0, now_us - row.created_us)
-    fresh: float = 2.0 ** (-age_us / HALF_LIFE_US[tier])
-    factors = {
-        "match": match,
-        "recency": 1 - RECENCY_SHARE + RECENCY_SHARE * fresh,
-        "priority": 1 + PRIORITY_STEP * (row.priority - 5),
-        "confidence": 1 - CONFIDENCE_SHARE + CONFIDENCE_SHARE * row.confidence,
-        "tier": TIER_FACTOR[tier],
-    }
-    if leaf:
-        above = leaf.count("/") - row.namespace.count("/")
-        factors["distance"] = 1 / (1 + ANCESTOR_STEP * max(0, above))
-    score = 1.0
-    for value in factors.values():
-        score *= value
-    return Ranked(row, score, {name: round(value, 4) for name, value in factors.items()})
 
 
 def within_budget(rows: Sequence[MemoryRow], budget_tokens: int | None) -> tuple[set[str], int]:
@@ -139,6 +121,8 @@ def within_budget(rows: Sequence[MemoryRow], budget_tokens: int | None) -> tuple
 @operation
 def search(call: ReadCall, request: SearchRequest) -> SearchResponse:
     """Memories that hold all the words, by how well they match. Changes nothing."""
+    if request.as_of is not None:
+        return recall_past.search_as_of(call, request, request.as_of)
     chosen = wanted(
         call, place_filter(request.namespace), tier=request.tier, tags=request.tags,
         agent_id=request.agent_id, session=request.session, min_priority=request.min_priority,

@@ -7,6 +7,7 @@ from aimem_node.contract.operations import OPERATIONS
 from aimem_node.contract.values import (
     CapabilitiesRequest,
     CapabilitiesResponse,
+    Embedding,
     Event,
     EventsRequest,
     GcRequest,
@@ -43,6 +44,7 @@ FEATURES = (
     "keyword_search", "temporal_links", "history", "conflict_detection", "request_keys",
     "archive", "export_import", "events", "visibility", "standards", "agents", "messages",
 )  # fmt: skip
+SEMANTIC_FEATURES = ("semantic_search", "hybrid_recall", "vector_duplicates")
 
 
 @operation
@@ -63,6 +65,30 @@ def stats(call: ReadCall, _request: StatsRequest) -> StatsResponse:
         archived=counts.archived,
         ops=counts.ops,
         conflicts=counts.conflicts,
+        embedding=_embedding(call),
+    )
+
+
+def _embedding(call: ReadCall) -> Embedding:
+    """The model of texts, and how far it is with all memories here, seen or not."""
+    status, progress = call.embedding.status(), call.node.vectors()
+    active = next((space for space in call.view.spaces() if space.active), None)
+    backlog = 0 if active is None and status.state == "off" else call.view.vector_backlog()
+    space = status.space or (active if status.state == "off" else None)
+    return Embedding(
+        state=status.state,
+        model=space.name if space else call.embedding.name if status.state != "off" else "",
+        fingerprint=space.fingerprint if space else "",
+        dimension=space.dimension if space else 0,
+        # Of live memories alone; counting the vectors themselves takes long when there are many.
+        vectors=max(0, call.view.population() - backlog) if active else 0,
+        backlog=backlog,
+        lag_s=progress.lag_s if backlog else 0.0,
+        failures=progress.failing,
+        why=status.why or progress.why,
+        next=status.next,
+        index=progress.index,
+        adopted=progress.adopted,
     )
 
 
@@ -85,11 +111,14 @@ def gc(call: WriteCall, request: GcRequest) -> GcResponse:
 @operation
 def capabilities(call: ReadCall, _request: CapabilitiesRequest) -> CapabilitiesResponse:
     """Only what is true of this node as it runs."""
+    embedding = _embedding(call)
+    finds_meaning = embedding.state not in ("off", "failed")
     return CapabilitiesResponse(
         schema_version=SCHEMA_VERSION,
         version=call.node.version,
-        tier="keyword",
-        features=FEATURES,
+        tier=("smart" if call.embedding.has_llm else "semantic") if finds_meaning else "keyword",
+        features=FEATURES + (SEMANTIC_FEATURES if finds_meaning else ()),
+        embedding=embedding,
         operations=tuple(sorted(OPERATIONS)),
         node_id=call.node.node_id,
         write_quorum=1,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 from aimem_node.contract.errors import Code, Failure
+from aimem_node.replica.vectors import VectorAnswer, VectorAsk
 from aimem_sync.cursor import Cursor
 from aimem_sync.digest import Digest
 from aimem_sync.dot import Origin
@@ -61,6 +62,10 @@ class Net(Protocol):
         """Ops that a member holds, encoded, as this node may hold them. Failure."""
         ...
 
+    async def vectors_at(self, node_id: str, ask: VectorAsk) -> VectorAnswer:
+        """Vectors that a member has, as this node may hold their texts. Failure."""
+        ...
+
     def why_not(self, node_id: str) -> str:
         """Why there is no connection to a member, in words; empty if there is one, or no reason."""
         ...
@@ -113,5 +118,9 @@ class Nobody:
         origin: Origin,  # noqa: ARG002
         seqs: tuple[int, ...],  # noqa: ARG002
     ) -> tuple[bytes, ...]:
+        """Nobody is there."""
+        raise NOBODY
+
+    async def vectors_at(self, node_id: str, ask: VectorAsk) -> VectorAnswer:  # noqa: ARG002
         """Nobody is there."""
         raise NOBODY

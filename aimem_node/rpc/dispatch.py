@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aimem_node import logs
 from aimem_node.clocks import Chance, Clock
@@ -36,6 +36,9 @@ from aimem_sync.cursor import Cursor
 from aimem_sync.dot import Dot
 from aimem_sync.faults import OpFault
 from aimem_sync.tokens import Token
+
+if TYPE_CHECKING:
+    from aimem_node.embedding.worker import Embedding
 
 READ_BUDGET_MS = 5_000
 """A read that takes longer is stopped: it would hold a reader that others wait for."""
@@ -90,8 +93,11 @@ class Dispatcher:
         announcements: Announcements,
         office: Office,
         cluster: Cluster,
+        *,
+        embedding: "Embedding",
     ) -> None:
         registry.check_complete()
+        self.embedding = embedding
         self.cluster = cluster
         self.desk: Desk = NoDesk()
         self.replica = replica
@@ -239,6 +245,7 @@ class Dispatcher:
             "place": caller.place,
             "desk": self.desk,
             "book": Book(lambda: self.cluster.plane.is_alone),
+            "embedding": self.embedding,
         }
         handler = registry.HANDLERS[declared.name]
         if declared.effect == Effect.WRITE:

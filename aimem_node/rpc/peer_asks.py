@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from aimem_node.replica.vectors import VectorAnswer, VectorAsk
 from aimem_node.rpc import peer_words as words
 from aimem_node.rpc.peer_words import bounded, number, read_wire, wire_class
 from aimem_sync.cursor import Cursor
@@ -75,6 +76,10 @@ class Books(Protocol):
 
     async def ops_at(self, node_id: str, ask: ChainAsk) -> Sequence[bytes]:
         """The ops that are here, encoded, as that member may hold them."""
+        ...
+
+    async def vectors_at(self, node_id: str, ask: VectorAsk) -> VectorAnswer:
+        """The vectors that are here, as that member may hold them."""
         ...
 
 

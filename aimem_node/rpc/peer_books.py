@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Final
 
 from aimem_node.replica.comparing import record_hashes
-from aimem_node.replica.granting import MayHold
+from aimem_node.replica.granting import Grants, MayHold
+from aimem_node.replica.vectors import VectorAnswer, VectorAsk
 from aimem_node.rpc.peer_asks import (
     LEVEL_BUCKETS,
     LEVEL_HASHES,
@@ -17,6 +18,7 @@ from aimem_node.rpc.peer_asks import (
     DigestAnswer,
     DigestAsk,
 )
+from aimem_node.rpc.peer_vectors import answered
 from aimem_node.store.store import Store
 from aimem_node.store.view import View
 from aimem_sync.dot import Dot
@@ -28,10 +30,17 @@ READ_MS: Final = 60_000
 class StoreBooks:
     """The books of one store."""
 
-    def __init__(self, store: Store, may_hold: Callable[[str], MayHold]) -> None:
-        """`may_hold`: what says, of a member, whether it may hold the body of an op."""
+    def __init__(
+        self,
+        store: Store,
+        may_hold: Callable[[str], MayHold],
+        grants: Callable[[], Grants | None] = lambda: None,
+    ) -> None:
+        """`may_hold`: what says, of a member, whether it may hold the body of an op. `grants`:
+        who may hold what, now; None: all may hold everything."""
         self._store = store
         self._may_hold = may_hold
+        self._grants = grants
 
     async def digest(self, ask: DigestAsk) -> DigestAnswer:
         """The sums of all buckets, the hashes of the records in some, or some records."""
@@ -47,6 +56,11 @@ class StoreBooks:
         """The ops that are here with their bodies, as that member may hold them."""
         may_hold = self._may_hold(node_id)
         return await self._store.readers.read(lambda view: _ops_at(view, ask, may_hold), READ_MS)
+
+    async def vectors_at(self, node_id: str, ask: VectorAsk) -> VectorAnswer:
+        """The vectors that are here, as that member may hold them."""
+        answer = answered(self._grants(), node_id)
+        return await self._store.readers.read(lambda view: answer(view, ask), READ_MS)
 
 
 def _chain_at(view: View, dot: Dot) -> bytes:

@@ -16,10 +16,12 @@ import grpc.aio
 from aimem_node import logs
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.replica.identity import Identity
+from aimem_node.replica.vectors import VectorAnswer, VectorAsk
 from aimem_node.rpc import peer_asks as asks
-from aimem_node.rpc import peer_snapshot
+from aimem_node.rpc import peer_snapshot, peer_vectors
 from aimem_node.rpc.peer_asks import ChainAsk, DigestAnswer, DigestAsk
 from aimem_node.rpc.peer_dialer import carried, claims, open_channel, plain
+from aimem_node.rpc.peer_kept import KeptChannels
 from aimem_node.rpc.peer_server import SERVICE
 from aimem_node.rpc.peer_snapshot import SnapshotFacts
 from aimem_sync.events import Disconnected
@@ -68,6 +70,7 @@ class PeerCalls:
         self._config: Config | None = None
         self._fetching: dict[str, asyncio.Task[None]] = {}
         self._ending: set[asyncio.Task[None]] = set()
+        self._kept = KeptChannels()
         self._closed = False
         self._log = logs.get("rpc")
         for left in scratch.glob("snapshot-*.part"):
@@ -76,12 +79,15 @@ class PeerCalls:
     def follow(self, config: Config) -> None:
         """These are the members from now on."""
         self._config = config
+        for node_id in self._kept.members() - config.everyone:
+            self._kept.drop(node_id)
 
     async def close(self) -> None:
         """Give up what is under way."""
         self._closed = True
         for node_id in list(self._fetching):
             self.forget(node_id)
+        await self._kept.close()
         if self._ending:
             await asyncio.wait(self._ending)
 
@@ -108,21 +114,39 @@ class PeerCalls:
         """Ops that a member holds, encoded, as this node may hold them. Raises UNAVAILABLE."""
         return await self._ask(node_id, "Ops", asks.chain_ask_bytes(ask), asks.ops_from)
 
+    async def vectors_at(self, node_id: str, ask: VectorAsk) -> VectorAnswer:
+        """Vectors that a member has, as this node may hold their texts. Raises UNAVAILABLE, also
+        for a member of an earlier version that knows no such question."""
+        body, (_, member) = peer_vectors.ask_bytes(ask), self._dialable(node_id)
+        channel = self._kept.to(member, self._identity())
+        try:
+            return await self._ask_over(channel, member, "Vectors", body, peer_vectors.answer_from)
+        except Failure:
+            self._kept.drop(node_id)
+            raise
+
     async def _ask(self, node_id: str, method: str, body: bytes, read: Callable[[bytes], T]) -> T:
-        config, member = self._dialable(node_id)
-        me = self._identity()
-        channel = open_channel(member.address, me, member)
+        _, member = self._dialable(node_id)
+        channel = open_channel(member.address, self._identity(), member)
+        try:
+            return await self._ask_over(channel, member, method, body, read)
+        finally:
+            await channel.close()
+
+    async def _ask_over(
+        self, channel: Any, member: Member, method: str, body: bytes, read: Callable[[bytes], T]
+    ) -> T:
+        assert self._config is not None, "follow comes first"
+        said = claims(self._config, self._identity().node_id)
         try:
             call = channel.unary_unary(f"/{SERVICE}/{method}")
-            return read(await call(body, timeout=ASK_S, metadata=claims(config, me.node_id)))
+            return read(await call(body, timeout=ASK_S, metadata=said))
         except OpFault as fault:
             message = f"the answer of {_name(member)} cannot be read: {fault}"
             raise Failure(Code.UNAVAILABLE, message) from fault
         except grpc.aio.AioRpcError as error:
             message = f"{_name(member)} does not answer: {_why(error)}"
             raise Failure(Code.UNAVAILABLE, message) from error
-        finally:
-            await channel.close()
 
     def _dialable(self, node_id: str) -> tuple[Config, Member]:
         assert self._config is not None, "follow comes first"

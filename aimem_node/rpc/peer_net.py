@@ -18,6 +18,7 @@ from aimem_node.clocks import Clock
 from aimem_node.contract.errors import Failure
 from aimem_node.replica.identity import Identity
 from aimem_node.replica.signatures import ForgedError, Verifier
+from aimem_node.replica.vectors import VectorAnswer, VectorAsk
 from aimem_node.rpc import peer_frames
 from aimem_node.rpc.peer_access import MALFORMED, Caller, reason_of
 from aimem_node.rpc.peer_asks import (
@@ -256,6 +257,10 @@ class PeerNet:
     ) -> tuple[bytes, ...]:
         """Ops that a member holds, encoded, as this node may hold them. Raises UNAVAILABLE."""
         return await self.calls.ops_at(node_id, ChainAsk(origin, seqs))
+
+    async def vectors_at(self, node_id: str, ask: VectorAsk) -> VectorAnswer:
+        """Vectors that a member has, as this node may hold their texts. Raises UNAVAILABLE."""
+        return await self.calls.vectors_at(node_id, ask)
 
     # ---- for the listener and the dialers --------------------------------------------------------
 

@@ -19,7 +19,7 @@ from aimem_node.contract.errors import Code, Failure
 from aimem_node.replica.addresses import join_address
 from aimem_node.replica.identity import Identity
 from aimem_node.rpc import peer_asks as asks
-from aimem_node.rpc import peer_snapshot
+from aimem_node.rpc import peer_snapshot, peer_vectors
 from aimem_node.rpc.cutoff import until_cut
 from aimem_node.rpc.grpc_failures import refuse, unexpected
 from aimem_node.rpc.peer_access import (
@@ -196,6 +196,7 @@ class PeerServer:
             "Digest": unary(self._unary("Digest", self._digest)),
             "ChainAt": unary(self._unary("ChainAt", self._chain_at)),
             "Ops": unary(self._unary("Ops", self._ops)),
+            "Vectors": unary(self._unary("Vectors", self._vectors)),
             LIVE: grpc.stream_stream_rpc_method_handler(self._stream(LIVE)),
             BULK: grpc.stream_stream_rpc_method_handler(self._stream(BULK)),
             "Snapshot": grpc.unary_stream_rpc_method_handler(self._snapshot),
@@ -292,6 +293,10 @@ class PeerServer:
     async def _ops(self, caller: Caller, body: bytes) -> bytes:
         ask = asks.chain_ask_from(body)
         return asks.ops_bytes(await self._books().ops_at(caller.node_id, ask))
+
+    async def _vectors(self, caller: Caller, body: bytes) -> bytes:
+        ask = peer_vectors.ask_from(body)
+        return peer_vectors.answer_bytes(await self._books().vectors_at(caller.node_id, ask))
 
     def _books(self) -> Books:
         if self._hub.books is None:

@@ -22,7 +22,7 @@ import apsw
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.durable import put_in_place, replace_file, sync_directory
 from aimem_node.store.database import DATABASE, RESTORING, DirectoryLock, open_reader
-from aimem_node.store.schema import check_readable, schema_of
+from aimem_node.store.schema import META_VECTOR_NUMBERS, check_readable, schema_of
 
 META_RESTORED: Final = "restored"
 """There from a restore until the node has begun a new log."""
@@ -138,6 +138,8 @@ def _check_and_mark(new: Path, snapshot: Path) -> None:
             connection.execute(
                 "INSERT OR REPLACE INTO meta(k, v) VALUES(?, ?)", (META_RESTORED, b"1")
             )
+            # Vectors will be given numbers again that a saved index knows of others.
+            connection.execute("DELETE FROM meta WHERE k = ?", (META_VECTOR_NUMBERS,))
         finally:
             connection.close()
         _sync_and_hash(new)

@@ -23,6 +23,7 @@ from aimem_node.store.schema import (
     migrate,
     schema_of,
 )
+from aimem_node.store.words import teach
 
 SqliteError: TypeAlias = apsw.Error
 """What SQLite raises. The writer and the readers make a Failure of it, once a job has ended."""
@@ -125,6 +126,7 @@ def open_reader(data_dir: Path) -> apsw.Connection:
     wait_for_locks(connection)
     cache_pages(connection, READER_CACHE_KIB)
     keep_plans(connection)
+    teach(connection)
     return connection
 
 
@@ -197,6 +199,7 @@ def _open_writable(path: Path) -> apsw.Connection:
         checkpoint_by_hand(connection)
         cache_pages(connection, WRITER_CACHE_KIB)
         keep_plans(connection)
+        teach(connection)
     except BaseException:
         connection.close()
         raise

@@ -14,6 +14,7 @@ from typing import Protocol
 import apsw
 
 from aimem_node.store.fresh import fresh
+from aimem_node.store.past import told_by
 from aimem_node.store.rows import KeptRecord
 from aimem_node.store.shelf import Renewal, Shelf
 from aimem_sync.cursor import Cursor
@@ -64,7 +65,8 @@ class Folding:
             if before is None and len(told) == 1 and record_id not in told_before:
                 one = _begun(told[0])
             if one is None:
-                one = self._joined(before, told, settled)
+                is_whole = before is not None or record_id not in told_before
+                one = self._joined(before, told, settled, is_whole=is_whole)
             if one is not None:
                 renewals[record_id] = one
         self._shelf.put(self._by_birth(renewals, by_record, ops))
@@ -84,9 +86,17 @@ class Folding:
         ]
 
     def _joined(
-        self, before: KeptRecord | None, told: Sequence[Op], settled: Cursor | None
+        self,
+        before: KeptRecord | None,
+        told: Sequence[Op],
+        settled: Cursor | None,
+        *,
+        is_whole: bool,
     ) -> Renewal | None:
-        """The long way: what is known of the record, joined with what the ops say."""
+        """The long way: what is known of the record, joined with what the ops say.
+
+        `is_whole`: no other op has spoken of it but those in `before`.
+        """
         record_id = told[0].record_id
         state = before.state if before is not None else None
         is_there, was_shown = before is not None, False
@@ -108,7 +118,7 @@ class Folding:
         born_lamport, born_id = self._born(before, told)
         return Renewal(
             before, born_lamport, born_id, state.type, record_hash(state), encode_state(state),
-            display(state), state,
+            display(state), state, told_by(told) if is_whole else None,
         )  # fmt: skip
 
     def _collected(self, state: RecordState, settled: Cursor) -> RecordState:
@@ -164,8 +174,9 @@ def _begun(op: Op) -> Renewal | None:
     made = fresh(op)
     if made is None:
         return None
+    told = (op.wall_us, op.wall_us)
     return Renewal(
-        None, op.lamport, str(op.dot), made.type, made.hash, made.encoded, made.shown, None
+        None, op.lamport, str(op.dot), made.type, made.hash, made.encoded, made.shown, None, told
     )
 
 

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
 import apsw
 
 from aimem_node.store.listing import Filter, conditions
+from aimem_node.store.schema_text import COLUMNS, NAMES, TOKENIZER
 from aimem_node.store.words import STOP_WORDS, quoted, words_of
 
 Mode: TypeAlias = Literal["any", "all"]
@@ -39,15 +40,15 @@ TRIED_MAX: Final = 200
 TRY_COST: Final = 400
 """Rows that are passed over in the time that one row is tried by itself."""
 
-WEIGHTS: Final = (2.0, 1.0, 1.5)
-"""What a word counts for in the title, the content and the tags."""
-_RANK: Final = f"bm25(memory_fts, {WEIGHTS[0]}, {WEIGHTS[1]}, {WEIGHTS[2]})"
+WEIGHTS: Final = (2.0, 1.0, 1.5, 1.0, 1.0, 1.0)
+"""What a word counts for in each of COLUMNS. In the last two none stands that is not `marked`."""
+_RANK: Final = f"bm25(memory_fts, {', '.join(map(str, WEIGHTS))})"
 SPARE: Final = 20
 """Rows taken from the index beyond twice the limit, for those that turn out not to be wanted."""
-_K1: Final = 1.2
-_B: Final = 0.75
+K1: Final = 1.2
+B: Final = 0.75
 
-_TOKENIZER: Final = ("porter", ["unicode61", "remove_diacritics", "2"])
+_NAMES_AT: Final = tuple(COLUMNS.index(column) for column in NAMES)
 _FROM: Final = "FROM memory_fts CROSS JOIN memory m ON m.rid = memory_fts.rowid"
 
 
@@ -250,7 +251,7 @@ class _Plan:
 
 def look_up(connection: apsw.Connection, words: list[str]) -> list[Term]:
     """How many rows hold each word, words with the same stem once."""
-    tokenizer = connection.fts5_tokenizer(*_TOKENIZER)
+    tokenizer = connection.fts5_tokenizer(*TOKENIZER)
     terms: dict[tuple[str, ...], Term] = {}
     for word in words:
         tokens = tokenizer(word.encode(), apsw.FTS5_TOKENIZE_QUERY, None, include_offsets=False)
@@ -277,7 +278,7 @@ def _rarest(known: list[Term]) -> list[Term]:
 
 def _narrows(wanted: Filter) -> bool:
     named = (wanted.namespaces, wanted.below, wanted.tier, wanted.tags, wanted.scopes)
-    bounds = (wanted.min_priority, wanted.since_us, wanted.until_us)
+    bounds = (wanted.min_priority, wanted.since_us, wanted.until_us, wanted.told_us)
     who = (wanted.agent_id, wanted.session, wanted.sight is not None and wanted.sight.narrows)
     return any((*named, *who)) or any(bound is not None for bound in bounds)
 
@@ -289,8 +290,8 @@ def _score(api: apsw.FTS5ExtensionApi, *row_counts: Any) -> float:
     memories is nearly every word. This one is always above zero.
     """
     rows = api.row_count
-    average = api.column_total_size(-1) / rows
-    length = _K1 * (1 - _B + _B * api.column_size(-1) / average)
+    average = _text_size(api.column_total_size) / rows
+    length = K1 * (1 - B + B * _text_size(api.column_size) / average)
     score = 0.0
     for phrase, holding in enumerate(row_counts):
         frequency = sum(
@@ -299,8 +300,13 @@ def _score(api: apsw.FTS5ExtensionApi, *row_counts: Any) -> float:
         )
         if frequency:
             rarity = math.log1p((rows - holding + 0.5) / (holding + 0.5))
-            score += rarity * frequency * (_K1 + 1) / (frequency + length)
+            score += rarity * frequency * (K1 + 1) / (frequency + length)
     return score
+
+
+def _text_size(size: Callable[[int], int]) -> int:
+    """Without names, which make no text longer. `size` tells how many words a column has."""
+    return size(-1) - sum(map(size, _NAMES_AT))
 
 
 def _terms_held(api: apsw.FTS5ExtensionApi, *_: Any) -> int:

@@ -12,11 +12,16 @@ from typing import Final, TypeAlias
 
 import apsw
 
+from aimem_node.store.schema_text import COLUMNS
+from aimem_node.store.words import grams_of, names_of
+
 MERGED_NOTHING_BELOW: Final = 2
 """Changes that FTS5 reports for a merge that found nothing to do, as its manual says."""
 
-Text: TypeAlias = tuple[str, str, str]
-"""Title, content and tags as the index was given them."""
+READ_OF: Final = ("title", "content", "tags", "agent_id", "namespace", "source", "session")
+"""The columns of a memory that the index is made from."""
+Text: TypeAlias = tuple[str, str, str, str, str, str, str]
+"""Their values."""
 
 
 class Index:
@@ -86,24 +91,26 @@ class Index:
         self._connection.execute("INSERT INTO memory_fts(memory_fts) VALUES('rebuild')")
 
     def _renew(self, rid: int, held: Text) -> None:
-        text = self._connection.execute(
-            "SELECT title, content, tags FROM memory_text WHERE rid = ?", (rid,)
-        ).fetchone()
-        if text == tuple(held):
+        text = self._connection.execute(_READ, (rid,)).fetchone()
+        if text == held:
             return
-        self._connection.execute(
-            "INSERT INTO memory_fts(memory_fts, rowid, title, content, tags)"
-            " VALUES('delete', ?, ?, ?, ?)",
-            (rid, *held),
-        )
+        self._connection.execute(_TAKE_OUT, (rid, *_indexed(*held)))
         if text is not None:
-            self._connection.execute(
-                "INSERT INTO memory_fts(rowid, title, content, tags) VALUES(?, ?, ?, ?)",
-                (rid, *text),
-            )
+            self._connection.execute(_PUT_ONE, (rid, *_indexed(*text)))
 
 
-_PUT: Final = (
-    "INSERT INTO memory_fts(rowid, title, content, tags)"
-    " SELECT rid, title, content, tags FROM memory_text"
+def _indexed(  # as the view memory_text has it
+    title: str, content: str, tags: str, agent_id: str, namespace: str, source: str, session: str
+) -> tuple[str, ...]:
+    place = names_of(f"{namespace} {source} {session}")
+    return (title, content, tags, grams_of(title, content, tags), names_of(agent_id), place)
+
+
+_NAMES: Final = ", ".join(COLUMNS)
+_MARKS: Final = ", ".join("?" * len(COLUMNS))
+_READ: Final = f"SELECT {', '.join(READ_OF)} FROM memory WHERE rid = ? AND life = 'live'"  # noqa: S608
+_TAKE_OUT: Final = (
+    f"INSERT INTO memory_fts(memory_fts, rowid, {_NAMES}) VALUES('delete', ?, {_MARKS})"
 )
+_PUT_ONE: Final = f"INSERT INTO memory_fts(rowid, {_NAMES}) VALUES(?, {_MARKS})"
+_PUT: Final = f"INSERT INTO memory_fts(rowid, {_NAMES}) SELECT rid, {_NAMES} FROM memory_text"  # noqa: S608

@@ -19,7 +19,14 @@ from typing import Any, Final, Protocol, cast
 import apsw
 
 from aimem_node.store.prepared import open_snapshot, refused
-from aimem_node.store.schema import IN_INDEX, IN_WAL, META_LAMPORT, META_SCHEMA, META_UNSCRUBBED
+from aimem_node.store.schema import (
+    IN_INDEX,
+    IN_WAL,
+    META_LAMPORT,
+    META_SCHEMA,
+    META_UNSCRUBBED,
+    META_VECTOR_NUMBERS,
+)
 from aimem_node.store.session import WriteSession
 from aimem_node.store.snapshot import InstalledFile
 from aimem_node.store.view import View
@@ -136,6 +143,10 @@ def _complete(
         # Who the members are is believed when it is proved, and nothing has proved those in a file.
         if mine := session.configs():
             new.reset_configs(mine)
+        # Its vectors serve as they are if they are of the model in use here.
+        for space in session.spaces():
+            if space.active:
+                new.set_space(space)
         heads, floor = new.heads(), new.floor()
     assert Cursor({o: h.seq for o, h in heads.items()}).dominates(have)
     assert job.own not in have.seqs or heads[job.own].seq >= have.get(job.own)
@@ -186,7 +197,10 @@ def _keep_answers(old: apsw.Connection, snapshot: apsw.Connection, new: WriteSes
 
 def _keep_own(old: apsw.Connection, snapshot: apsw.Connection, lamport: int) -> None:
     """This node's own values."""
-    rows = old.execute("SELECT k, v FROM meta WHERE k <> ?", (META_SCHEMA,))
+    # The vectors that come have numbers of their own: no saved part of the index fits them.
+    rows = old.execute(
+        "SELECT k, v FROM meta WHERE k NOT IN (?, ?)", (META_SCHEMA, META_VECTOR_NUMBERS)
+    )
     values: dict[Any, Any] = dict(cast("list[tuple[Any, Any]]", rows.fetchall()))
     values[META_LAMPORT] = str(lamport).encode()
     # What the old pages said of a record purged meanwhile stands in the WAL until it is emptied.

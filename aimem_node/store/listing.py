@@ -65,6 +65,8 @@ class Filter:
     "Stored then or earlier."
     life: str | None = "live"
     "A word of LIVES; None is live or archived."
+    told_us: int | None = None
+    "Told of by then, by the clocks of those who wrote, and not changed since. See past."
     now_us: int | None = None
     "Given: live memories whose life has ended by then are left out."
     sight: Sight | None = None
@@ -124,6 +126,8 @@ def conditions(wanted: Filter, *, probe: bool = False) -> tuple[str, list[Any]]:
         require("m.created_us >= ?", wanted.since_us)
     if wanted.until_us is not None:
         require("m.created_us <= ?", wanted.until_us)
+    if wanted.told_us is not None:
+        require("m.observed_us <= ? AND m.changed_us <= ?", wanted.told_us, wanted.told_us)
     if wanted.now_us is not None and wanted.life in {"live", None}:
         unended = "(m.expires_us IS NULL OR m.expires_us > ?)"
         require(
@@ -136,6 +140,30 @@ def conditions(wanted: Filter, *, probe: bool = False) -> tuple[str, list[Any]]:
     return " AND ".join(parts), values
 
 
+def holds(wanted: Filter, row: MemoryRow) -> bool:
+    """The same of one memory that may not stand in the table as it reads here. Whether it was told
+    of by a moment does not show in it."""
+    assert wanted.told_us is None
+    life = {"live", "archived"} if wanted.life is None else {wanted.life}
+    ends = row.life == "live" and wanted.now_us is not None and row.expires_us is not None
+    return (
+        row.life in life
+        and (not wanted.namespaces or row.namespace in wanted.namespaces)
+        and (not wanted.below or lies_below(row.namespace, wanted.below))
+        and not (wanted.but_below and lies_below(row.namespace, wanted.but_below))
+        and set(wanted.tags) <= set(row.tags)
+        and (not wanted.scopes or row.scope in wanted.scopes)
+        and wanted.tier in {"", row.tier}
+        and wanted.agent_id in {"", row.agent_id}
+        and wanted.session in {"", row.session}
+        and (wanted.min_priority is None or row.priority >= wanted.min_priority)
+        and (wanted.since_us is None or row.created_us >= wanted.since_us)
+        and (wanted.until_us is None or row.created_us <= wanted.until_us)
+        and not (ends and (row.expires_us or 0) <= (wanted.now_us or 0))
+        and (wanted.sight is None or wanted.sight.sees(row))
+    )
+
+
 def list_memories(
     connection: apsw.Connection, wanted: Filter, order: Order, after: Key | None, limit: int
 ) -> tuple[list[MemoryRow], Key | None]:
@@ -143,7 +171,7 @@ def list_memories(
 
     Fewer, but at least one, where they hold more than PAGE_BYTES_MAX.
     """
-    where, values = conditions(wanted, probe=_all_common(connection, wanted.tags))
+    where, values = conditions(wanted, probe=all_common(connection, wanted.tags))
     key = _KEYS[order]
     if after is not None:
         where += f" AND ({key.columns}) {key.beyond} ({_marks(after)})"
@@ -166,7 +194,7 @@ def list_memories(
     return rows, None
 
 
-def _all_common(connection: apsw.Connection, tags: tuple[str, ...]) -> bool:
+def all_common(connection: apsw.Connection, tags: tuple[str, ...]) -> bool:
     """Whether so many rows have each of the tags that a page of them is found by walking."""
     counted = "SELECT count(*) FROM (SELECT 1 FROM memory_tag WHERE tag = ? LIMIT ?)"
     return all(connection.execute(counted, (tag, COMMON_TAG)).get == COMMON_TAG for tag in tags)

@@ -48,11 +48,26 @@ def similar_titles(
     telling = [word for word in words_of(title) if word not in STOP_WORDS][:_TITLE_WORDS_MAX]
     if not telling:
         return []
+    found = _titled(connection, f"title : ({quoted(telling, 'OR')})", wanted, limit)
+    foreign = frozenset(word for word in telling if not word.isascii())
+    if foreign:
+        # What stands in grams may stand in the content alone.
+        match = f"grams : ({quoted(sorted(foreign), 'OR')})"
+        spelled = _titled(connection, match, wanted, SIMILAR_ROWS_MAX)
+        found |= {
+            rid: row for rid, row in spelled.items() if not foreign.isdisjoint(words_of(row[1]))
+        }
+    return [found[rid][0] for rid in sorted(found, reverse=True)[:limit]]
+
+
+def _titled(
+    connection: apsw.Connection, match: str, wanted: Filter, limit: int
+) -> dict[int, tuple[str, str]]:
     where, values = conditions(wanted)
     rows = connection.execute(
-        "SELECT m.record_id FROM ("  # noqa: S608
+        "SELECT m.rid, m.record_id, m.title FROM ("  # noqa: S608
         "SELECT rowid FROM memory_fts WHERE memory_fts MATCH ? ORDER BY rowid DESC LIMIT ?"
         f") f CROSS JOIN memory m ON m.rid = f.rowid WHERE {where} LIMIT ?",
-        ("title : (" + quoted(telling, "OR") + ")", SIMILAR_ROWS_MAX, *values, limit),
+        (match, SIMILAR_ROWS_MAX, *values, limit),
     )
-    return [record_id for (record_id,) in rows]
+    return {rid: (record_id, title) for rid, record_id, title in rows}

@@ -21,6 +21,7 @@ import apsw
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.store.database import open_reader
 from aimem_node.store.fulltext import prepare
+from aimem_node.store.vector_index import VectorIndexes
 from aimem_node.store.view import View
 
 T = TypeVar("T")
@@ -39,7 +40,10 @@ STEPS_BETWEEN_CHECKS: Final = 1_000
 class Readers:
     """The read connections and their threads."""
 
-    def __init__(self, data_dir: Path, count: int = READERS) -> None:
+    def __init__(
+        self, data_dir: Path, count: int = READERS, vectors: VectorIndexes | None = None
+    ) -> None:
+        self._vectors = vectors
         self._waiting: queue.SimpleQueue[tuple[Callable[[View], Any], int, Future[Any]] | None] = (
             queue.SimpleQueue()
         )
@@ -99,7 +103,7 @@ class Readers:
                 continue
             try:
                 deadline.start(budget_ms)
-                answer = _in_one_moment(connection, read)
+                answer = _in_one_moment(View(connection, self._vectors), connection, read)
             except BaseException as cause:
                 if isinstance(cause, apsw.InterruptError) and not self._open:
                     cause = Failure(Code.UNAVAILABLE, "the store is closing")
@@ -126,10 +130,10 @@ class _Deadline:
         return time.monotonic() > self._at
 
 
-def _in_one_moment(connection: apsw.Connection, read: Callable[[View], T]) -> T:
+def _in_one_moment(view: View, connection: apsw.Connection, read: Callable[[View], T]) -> T:
     connection.execute("BEGIN")
     try:
-        return read(View(connection))
+        return read(view)
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")

@@ -13,6 +13,7 @@ from typing import Any, Final
 import apsw
 
 from aimem_node.store.folding import first_of, is_nothing
+from aimem_node.store.past import NEVER_TOLD, changes_of
 from aimem_node.store.projection import memory_of, names_of
 from aimem_node.store.shelf import (
     DROP_NAMES,
@@ -23,10 +24,12 @@ from aimem_node.store.shelf import (
     memory_bindings,
     name_columns,
 )
+from aimem_node.store.vector_writes import DUE_AGAIN
 from aimem_node.store.verify import (
     Verified,
     chain_problems,
     has_its_marks,
+    has_its_past,
     readable,
     shown_link,
     shown_row,
@@ -61,8 +64,9 @@ class Repair:
                 pass
         self._records(log_is_whole=not checked.broken)
         self._strangers()
-        self._rows()
+        self._rows(log_is_whole=not checked.broken)
         self._population()
+        self._vectors()
         self._sums()
         self._ends(checked.broken)
         if checked.broken:
@@ -154,7 +158,7 @@ class Repair:
         self.renewed_memories += gone
         self._say(gone, "rows that no op stands for were removed")
 
-    def _rows(self) -> None:
+    def _rows(self, *, log_is_whole: bool) -> None:
         """Memories, tags, links and names against their records."""
         memories = links = names = 0
         after = ""
@@ -167,6 +171,8 @@ class Repair:
                 row = memory_of(shown, kept.rid, kept.born_lamport, kept.born_id)
                 tags = () if row is None else row.tags
                 is_shown = row == shown_row(self._view, name) and has_its_marks(self._view, row)
+                if log_is_whole:
+                    is_shown = is_shown and has_its_past(self._view, row)
                 if not is_shown or tags != self._view.tag_rows(kept.rid):
                     memories += 1
                     where = (kept.rid, name)
@@ -175,7 +181,8 @@ class Repair:
                         "DELETE FROM memory WHERE rid = ? OR record_id = ?", where
                     )
                     if row is not None:
-                        self._connection.execute(PUT_MEMORY, memory_bindings(row))
+                        told = changes_of(self._connection, (name,)).get(name, NEVER_TOLD)
+                        self._connection.execute(PUT_MEMORY, memory_bindings(row, told))
                         self._connection.executemany(
                             "INSERT INTO memory_tag(tag, rid) VALUES(?, ?)",
                             [(tag, kept.rid) for tag in tags],
@@ -205,6 +212,22 @@ class Repair:
             f"INSERT INTO population(namespace, agent_id, live) {POPULATION_SHOULD_BE}"
         )
         self._say(1, "table of counts was made again")
+
+    def _vectors(self) -> None:
+        """Vectors against the memories. What is missing is made by whoever makes vectors."""
+        if not self._view.vector_problems():
+            return
+        execute = self._connection.execute
+        execute(
+            "DELETE FROM vector WHERE vid IN (SELECT vid FROM vector v"
+            " LEFT JOIN memory m ON m.rid = v.rid LEFT JOIN space s ON s.sid = v.sid"
+            " WHERE m.life IS NOT 'live' OR m.fingerprint IS NOT v.mark"
+            " OR length(v.body) IS NOT 2 * s.dimension)"
+        )
+        self._say(self._connection.changes(), "vectors were removed that are none of any memory")
+        execute("DELETE FROM vector_due")
+        execute(DUE_AGAIN)
+        self._say(1, "list of memories without a vector was made again")
 
     def _sums(self) -> None:
         """The digest against the records."""

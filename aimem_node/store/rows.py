@@ -152,6 +152,9 @@ class Counts:
 MEMORY_COLUMNS: Final = tuple(MemoryRow.__dataclass_fields__)
 MARK_COLUMNS: Final = ("fingerprint", "topic")
 """What a memory is looked up by and is not shown of it. See sameness."""
+TOLD_COLUMNS: Final = ("observed_us", "changed_us")
+"""When a memory was first told of, and when it last changed, by the clocks of those who wrote. See
+past."""
 LINK_COLUMNS: Final = tuple(LinkRow.__dataclass_fields__)
 MEMORY_SELECT: Final = ", ".join(f"m.{column}" for column in MEMORY_COLUMNS)
 LINK_SELECT: Final = ", ".join(LINK_COLUMNS)

@@ -17,12 +17,20 @@ import apsw
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.store.naming import folded
 from aimem_node.store.sameness import fingerprint, topic_of
+from aimem_node.store.schema_past import tell_the_past
+from aimem_node.store.schema_text import index_all_scripts
+from aimem_node.store.vectors import VECTOR_TABLES
+from aimem_node.store.words import teach
 
 APPLICATION_ID: Final = 0x61696D65
 """Stands in the file's header and spells "aime": a SQLite file without it is not ours."""
 
 META_SCHEMA: Final = "schema"
 META_LAMPORT: Final = "lamport"
+META_VECTOR_NUMBERS: Final = "vector_numbers"
+"""Names the numbering of vectors in this file: whoever brings another file in removes it."""
+META_VECTORS_UNSCRUBBED: Final = "vectors_unscrubbed"
+"""There while the vector of a purged memory may still stand in a saved index."""
 META_UNSCRUBBED: Final = "unscrubbed"
 """There while words of a purged memory may still stand in the file; the value says where."""
 IN_INDEX: Final = b"index"
@@ -285,6 +293,12 @@ CREATE TRIGGER memory_moves AFTER UPDATE ON memory
 END;
 """
 
+# A thread: what was stored one after another in one place.
+_COMPANY: Final = """
+CREATE INDEX memory_by_thread ON memory(namespace, source, session, created_us, rid)
+    WHERE life = 'live';
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Migration:
@@ -334,6 +348,13 @@ def _third(connection: apsw.Connection) -> None:
         "INSERT INTO entity_name(record_id, spelling, folded, entity_id) VALUES(?, ?, ?, ?)",
         _names_of_memories(connection) + _names_of_aliases(connection),
     )
+
+
+def _fourth(connection: apsw.Connection) -> None:
+    tell_the_past(connection)
+    connection.execute(VECTOR_TABLES)
+    connection.execute(_COMPANY)
+    index_all_scripts(connection)
 
 
 def _give_marks(connection: apsw.Connection) -> None:
@@ -412,6 +433,7 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
     Migration(1, "log, records, memories, links, full text", _first),
     Migration(2, "members, floors, answers beside ops, whose write is shown", _second),
     Migration(3, "links by time, names of entities, how many memories, what is alike", _third),
+    Migration(4, "vectors of memories", _fourth),
 )
 SCHEMA: Final = MIGRATIONS[-1].number
 """The schema this version reads and writes."""
@@ -447,6 +469,7 @@ def migrate(
     connection: apsw.Connection, have: int, migrations: tuple[Migration, ...] = MIGRATIONS
 ) -> None:
     """Take all steps above `have` in one transaction: all of them, or none."""
+    teach(connection)
     with connection:
         for migration in migrations:
             if migration.number > have:

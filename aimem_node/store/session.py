@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import apsw
 
@@ -27,6 +27,7 @@ from aimem_node.store.repair import Repair, fits
 from aimem_node.store.schema import IN_INDEX, META_UNSCRUBBED
 from aimem_node.store.shelf import Shelf
 from aimem_node.store.truncation import truncate
+from aimem_node.store.vector_writes import VectorWrites
 from aimem_node.store.view import View
 from aimem_sync.cursor import Cursor
 from aimem_sync.digest import Digest
@@ -36,6 +37,9 @@ from aimem_sync.lamport import witness
 from aimem_sync.log import Head, admit
 from aimem_sync.op import Kind, Op, Origin
 from aimem_sync.state import RecordState
+
+if TYPE_CHECKING:
+    from aimem_node.store.vector_index import VectorIndexes
 
 _NOT_BEGUN: Final = Head()
 _PUT_OP: Final = (
@@ -53,11 +57,11 @@ class Mark:
     numbers: Numbers | None
 
 
-class WriteSession(View):
+class WriteSession(View, VectorWrites):
     """A view that also writes, and reads its own writes. For the writer's thread only."""
 
-    def __init__(self, connection: apsw.Connection) -> None:
-        super().__init__(connection)
+    def __init__(self, connection: apsw.Connection, vectors: VectorIndexes | None = None) -> None:
+        super().__init__(connection, vectors)
         self.settled: Cursor | None = None
         """What every member has taken in, as the replica knows it: what earlier ops overwrote
         before then can be forgotten, since nothing that speaks of it can still come."""
@@ -129,6 +133,7 @@ class WriteSession(View):
     def _purged(self, record_id: str, *, was_shown: bool) -> None:
         """A record is banned: for the first time, or once more by an op that came later."""
         self.erase_bodies(record_id)
+        self._vectors_purged()
         if was_shown:
             self.put_meta(META_UNSCRUBBED, IN_INDEX)
 
@@ -231,13 +236,6 @@ class WriteSession(View):
         self._connection.execute("DELETE FROM config")
         self._connection.executemany(
             "INSERT INTO config(epoch, config, proof) VALUES(?, ?, ?)", list(rows)
-        )
-
-    def put_meta(self, k: str, v: bytes) -> None:
-        """Set a named value of this node."""
-        self._connection.execute(
-            "INSERT INTO meta(k, v) VALUES(?, ?) ON CONFLICT(k) DO UPDATE SET v = excluded.v",
-            (k, v),
         )
 
     def delete_meta(self, k: str) -> None:

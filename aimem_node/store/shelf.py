@@ -14,15 +14,16 @@ from typing import Any, Final
 
 import apsw
 
-from aimem_node.store.index import Index
+from aimem_node.store.index import READ_OF, Index
 from aimem_node.store.ledger import Ledger
-from aimem_node.store.past import NEVER_TOLD, told_between
+from aimem_node.store.past import NEVER_TOLD, changes_of, told_between
 from aimem_node.store.projection import LINK, MEMORY, link_of, may_name, memory_of, names_of
 from aimem_node.store.rows import (
     LINK_COLUMNS,
     MARK_COLUMNS,
     MEMORY_COLUMNS,
     NAME_COLUMNS,
+    TOLD_COLUMNS,
     KeptRecord,
     LinkRow,
     MemoryRow,
@@ -53,6 +54,8 @@ class Renewal:
     shown: Display
     state: RecordState | None
     "None: not worth keeping at hand."
+    told: tuple[int, int] | None
+    "As past.told_by gives it for the ops that renew it; None: others spoke of it before a row did."
 
 
 class Shelf:
@@ -171,8 +174,9 @@ class Shelf:
             old = had.get(rid)
             if row is None and old is None:
                 continue
-            self._index.touch(rid, old[:3] if old is not None and old[3] else None)
-            was = old[2] if old is not None else "[]"
+            held = old[:_IS_LIVE] if old is not None and old[_IS_LIVE] else None
+            self._index.touch(rid, held)
+            was = old[_TAGS] if old is not None else "[]"
             if (tags_text(row.tags) if row is not None else "[]") != was:
                 if old is not None:
                     untagged.append((rid,))
@@ -181,7 +185,8 @@ class Shelf:
             if row is None:
                 gone.append((rid,))
             else:
-                (new if old is None else renewed).append(memory_bindings(row))
+                bindings = memory_bindings(row, self._told(one, old))
+                (new if old is None else renewed).append(bindings)
         many = self._connection.executemany
         if untagged:
             many("DELETE FROM memory_tag WHERE rid = ?", untagged)
@@ -194,8 +199,18 @@ class Shelf:
         if tags:
             many("INSERT INTO memory_tag(tag, rid) VALUES(?, ?)", tags)
 
+    def _told(self, one: Renewal, old: tuple[Any, ...] | None) -> tuple[int, int]:
+        """When a memory was first told of and when it last changed."""
+        if one.told is not None:
+            if old is not None:
+                return min(old[-2], one.told[0]), max(old[-1], one.told[1])
+            if one.before is None:
+                return one.told
+        record_id = one.shown.record_id
+        return changes_of(self._connection, (record_id,)).get(record_id, NEVER_TOLD)
+
     def _had(self, rids: Sequence[int]) -> dict[int, tuple[Any, ...]]:
-        """The texts of memories as they stand, and whether they are live."""
+        """The texts of memories, whether they are live, and when they were told of."""
         if not rids:
             return {}
         if len(rids) == 1:
@@ -241,9 +256,9 @@ def _was(one: Renewal, of_type: str) -> bool:
     return one.before is not None and one.before.state.type == of_type
 
 
-def memory_bindings(row: MemoryRow) -> tuple[Any, ...]:
-    """The row as bindings of PUT_MEMORY."""
-    return (*memory_columns(row), *marks_of(row))
+def memory_bindings(row: MemoryRow, told: tuple[int, int]) -> tuple[Any, ...]:
+    """The row as bindings of PUT_MEMORY; `told`: see past.told_by."""
+    return (*memory_columns(row), *marks_of(row), *told)
 
 
 def link_columns(row: LinkRow) -> tuple[Any, ...]:
@@ -269,8 +284,12 @@ _RENEW_RECORD: Final = (
     "UPDATE record SET type = ?2, born_lamport = ?3, born_id = ?4, hash = ?5, state = ?6"
     " WHERE rid = ?1"
 )
-_HAD: Final = "SELECT rid, title, content, tags, life = 'live' FROM memory"
-_STORED: Final = (*MEMORY_COLUMNS, *MARK_COLUMNS)
+_HAD: Final = (
+    f"SELECT rid, {', '.join(READ_OF)}, life = 'live', observed_us, changed_us FROM memory"  # noqa: S608
+)
+_TAGS: Final = READ_OF.index("tags")
+_IS_LIVE: Final = len(READ_OF)
+_STORED: Final = (*MEMORY_COLUMNS, *MARK_COLUMNS, *TOLD_COLUMNS)
 PUT_MEMORY: Final = f"INSERT INTO memory({', '.join(_STORED)}) VALUES({_numbered(_STORED)})"
 _RENEW_MEMORY: Final = (
     f"UPDATE memory SET ({', '.join(_STORED[1:])})"  # noqa: S608  our own column names

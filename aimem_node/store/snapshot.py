@@ -100,6 +100,11 @@ def _strip(part: Path) -> tuple[dict[Origin, Head], Cursor, int]:
                 next="Take the snapshot of another member.",
             )
         connection.execute("DELETE FROM meta WHERE k NOT IN (?, ?, ?)", TRAVELLING_META)
+        # Vectors travel, of the model in use: 0.8 KB per memory, and 15 ms of work saved each.
+        connection.execute(
+            "DELETE FROM vector WHERE sid IN (SELECT sid FROM space WHERE active = 0);"
+            "DELETE FROM space WHERE active = 0; DELETE FROM vector_gone"
+        )
         view = View(connection)
         return view.heads(), view.floor(), view.lamport()
     finally:

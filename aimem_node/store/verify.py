@@ -66,6 +66,9 @@ def _problems(view: View, found: Verified, *, deep: bool) -> Iterator[str]:
     yield from _records(view, found)
     if deep:
         yield from _folded(view, found)
+        yield from view.vector_problems()
+        if view.spaces() and (due := view.vector_backlog()):
+            found.notes.append(f"{due} memories have no vector yet")
 
 
 def chain_problems(view: View, found: Verified, origin: Origin, have: int) -> Iterator[str]:
@@ -123,6 +126,8 @@ def _records(view: View, found: Verified) -> Iterator[str]:
                 yield f"the row of memory {name} is not what its record says"
             elif not has_its_marks(view, row):
                 yield f"memory {name} is not looked up by what its record says"
+            elif not found.broken and not has_its_past(view, row):
+                yield f"memory {name} was not told of when its row says"
             if view.tag_rows(kept.rid) != (() if row is None else row.tags):
                 yield f"the tags of memory {name} are not what its record says"
             if shown_link(view, shown, kept.born_lamport) != view.link(name):
@@ -206,6 +211,11 @@ def shown_link(view: View, shown: Display, born_lamport: int) -> LinkRow | None:
 def has_its_marks(view: View, row: MemoryRow | None) -> bool:
     """Whether a memory is looked up by what it says."""
     return row is None or view.marks(row.rid) == marks_of(row)
+
+
+def has_its_past(view: View, row: MemoryRow | None) -> bool:
+    """Whether a memory was told of, and changed, when its row says."""
+    return row is None or view.is_told_rightly(row.rid, row.record_id)
 
 
 def shown_row(view: View, record_id: str) -> MemoryRow | str | None:

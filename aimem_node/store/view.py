@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.store.fulltext import Mode, SearchResult, search
@@ -23,13 +23,17 @@ from aimem_node.store.rows import (
     memory_row,
 )
 from aimem_node.store.sight import MESSAGES, Sight
+from aimem_node.store.view_company import CompanyView
 from aimem_node.store.view_likeness import LikenessView
-from aimem_node.store.view_links import LinkView
-from aimem_node.store.view_log import LogView
 from aimem_node.store.view_names import NameView
+from aimem_node.store.view_past import PastView
 from aimem_node.store.view_population import PopulationView
+from aimem_node.store.view_vectors import VectorView
 from aimem_sync.display import Display, display
 from aimem_sync.state import RecordState, decode_state
+
+if TYPE_CHECKING:
+    from aimem_node.store.view_then import ViewThen
 
 CANDIDATES_MAX: Final = 5
 """Ids that an ambiguous prefix is answered with. More would not help anyone choose."""
@@ -38,7 +42,7 @@ CANDIDATES_MAX: Final = 5
 _LAST_CHARACTER: Final = "\U0010ffff"
 
 
-class View(LikenessView, LinkView, LogView, NameView, PopulationView):
+class View(CompanyView, LikenessView, PastView, NameView, PopulationView, VectorView):
     """What one transaction sees."""
 
     # -- records ---------------------------------------------------------------------------
@@ -117,6 +121,15 @@ class View(LikenessView, LinkView, LogView, NameView, PopulationView):
             (limit,),
         )
         return [record_id for (record_id,) in rows]
+
+    def then(self, as_of_us: int, sight: Sight | None) -> ViewThen:
+        """The same with records as they were known at a moment. See view_then.
+
+        `sight`: memories that are out of it now were never there.
+        """
+        from aimem_node.store.view_then import ViewThen
+
+        return ViewThen(self._connection, self, as_of_us, sight)
 
     # -- memories --------------------------------------------------------------------------
 

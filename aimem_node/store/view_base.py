@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import apsw
 
 from aimem_sync.op import Origin
 
+if TYPE_CHECKING:
+    from aimem_node.store.vector_index import VectorIndexes
+
 
 class ViewBase:
     """See the module."""
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(self, connection: apsw.Connection, vectors: VectorIndexes | None = None) -> None:
+        """`vectors`: what proposes near ones; without it all vectors are compared."""
         self._connection = connection
+        self._vectors = vectors
         self._origins: dict[int, Origin] = {}
 
     def _origin(self, oid: int) -> Origin:

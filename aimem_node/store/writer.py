@@ -27,6 +27,7 @@ from aimem_node.store.install import Install, install, replace
 from aimem_node.store.schema import IN_INDEX, IN_WAL, META_UNSCRUBBED
 from aimem_node.store.session import WriteSession
 from aimem_node.store.snapshot import InstalledFile
+from aimem_node.store.vector_index import VectorIndexes
 from aimem_sync.op import Op, Origin
 
 T = TypeVar("T")
@@ -67,10 +68,14 @@ DISK_FULL_BYTES: Final = 1 << 20
 class Writer:
     """The write connection and its thread."""
 
-    def __init__(self, connection: apsw.Connection, on_failed: OnFailed) -> None:
+    def __init__(
+        self, connection: apsw.Connection, on_failed: OnFailed, vectors: VectorIndexes | None = None
+    ) -> None:
         """Start. `on_failed` is called once, on the writer's thread, when it is finished."""
         self._connection = connection
-        self._session = WriteSession(connection)
+        self._vectors = vectors or VectorIndexes(Path(connection.filename).parent)
+        self._vectors.follow(self.submit)
+        self._session = WriteSession(connection, self._vectors)
         self._on_failed = on_failed
         self._on_commit: list[OnCommit] = []
         self._waiting: deque[tuple[Job, Future[Any]]] = deque()
@@ -224,6 +229,7 @@ class Writer:
         except BaseException as cause:
             self._abandon(done, cause, committing=True)
             return
+        self._vectors.committed(self._session)
         for future, answer in done:
             future.set_result(answer)
         last_pos = self._session.last_pos()
@@ -296,7 +302,7 @@ class Writer:
         except apsw.Error:
             finished = True
         finished = finished or self._connection.in_transaction
-        self._session = WriteSession(self._connection)
+        self._session = WriteSession(self._connection, self._vectors)
         if finished:
             self._finish(str(cause) or type(cause).__name__)
         for future, _ in done:
@@ -348,12 +354,13 @@ class Writer:
         try:
             self._connection.execute("COMMIT")
             try:
-                found = replace(self._connection, self._session, job)
+                with self._vectors.replacing():
+                    found = replace(self._connection, self._session, job)
             except Failure as failure:  # about the snapshot: the store is as it was
                 future.set_exception(failure)
                 self._connection.execute("BEGIN IMMEDIATE")
                 return
-            self._session = WriteSession(self._connection)
+            self._session = WriteSession(self._connection, self._vectors)
             self._merging = False
             self._unemptied = self._session.meta(META_UNSCRUBBED) == IN_WAL
             self._checkpoint(apsw.SQLITE_CHECKPOINT_PASSIVE)

@@ -46,12 +46,49 @@ def test_without_any_source_a_node_listens_on_no_network(tmp_path: Path) -> None
         ("readers", "many"),
         ("readers", "0"),
         ("http_open", "perhaps"),
+        ("embedder", "minilml"),
+        ("embedder", "onnx"),
+        ("embedder", "onnx: "),
+        ("embedder", "cohere:embed"),
+        ("embedder_url", "localhost:11434"),
+        ("embedder_url", "ftp://localhost"),
+        ("embedder_url", "http://"),
+        ("embedder_url", "http://host:99999"),
+        ("embedder_url", "http://ann:secret@host"),
+        ("embedder_url", "http://host?key=secret"),
+        ("llm_url", "http://a b"),
+        ("embed_threads", "0"),
+        ("rerank", "llm"),
+        ("rerank", "ollama:x"),
+        ("llm", "onnx:dir"),
+        ("llm", "auto"),
     ],
 )
 def test_a_value_that_does_not_fit_is_refused_by_name(
     tmp_path: Path, name: str, value: str
 ) -> None:
     assert refused({name: value}, env(tmp_path)).path == name
+
+
+@pytest.mark.parametrize(
+    "value", ["auto", "off", "minilm", "onnx:models/e5", "ollama:nomic-embed-text:v1.5"]
+)
+def test_an_embedder_is_named_by_one_word_or_by_its_kind_and_name(
+    tmp_path: Path, value: str
+) -> None:
+    assert load({"embedder": value}, env(tmp_path)).embedder == value
+
+
+def test_a_server_that_could_be_anywhere_needs_an_address(tmp_path: Path) -> None:
+    assert refused({"embedder": "openai:small"}, env(tmp_path)).path == "embedder_url"
+    assert refused({"llm": "openai:small"}, env(tmp_path)).path == "llm_url"
+    given = {"embedder": "openai:small", "embedder_url": "https://models.example:8443/base"}
+    assert load(given, env(tmp_path)).embedder_url == given["embedder_url"]
+
+
+def test_a_url_with_a_password_is_refused_without_repeating_it(tmp_path: Path) -> None:
+    failure = refused({"embedder_url": "http://ann:secret@host"}, env(tmp_path))
+    assert "secret" not in failure.message
 
 
 def test_plaintext_beyond_loopback_is_refused_whatever_else_is_set(tmp_path: Path) -> None:

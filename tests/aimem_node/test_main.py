@@ -30,7 +30,7 @@ def run(work: Coroutine[Any, Any, Any]) -> Any:
 
 def node_at(tmp_path: Path, **settings: Any) -> main.Node:
     env = {places.RUNTIME_DIR_ENV: str(tmp_path / "r")}
-    return main.Node(Settings(data_dir=tmp_path / "d", **settings), env)
+    return main.Node(Settings(**{"data_dir": tmp_path / "d", "embedder": "off"} | settings), env)
 
 
 def left_over(tmp_path: Path) -> list[str]:
@@ -138,7 +138,9 @@ def test_a_store_that_failed_ends_the_node_with_its_own_exit_code(
     env = {places.RUNTIME_DIR_ENV: str(tmp_path / "r")}
 
     async def work() -> int:
-        serving = asyncio.ensure_future(main.serve(Settings(data_dir=tmp_path / "d"), env))
+        serving = asyncio.ensure_future(
+            main.serve(Settings(data_dir=tmp_path / "d", embedder="off"), env)
+        )
         await started.wait()
         core = nodes[0].core
         assert core is not None
@@ -177,7 +179,7 @@ def test_a_signal_ends_a_node_in_good_order(
 
     monkeypatch.setattr(main.Node, "start", start)
     env = {places.RUNTIME_DIR_ENV: str(tmp_path / "r")}
-    assert run(main.serve(Settings(data_dir=tmp_path / "d"), env)) == 0
+    assert run(main.serve(Settings(data_dir=tmp_path / "d", embedder="off"), env)) == 0
     assert left_over(tmp_path) == []
 
 

@@ -39,7 +39,7 @@ def play(
     """One start of a node, up to its peering, and its end."""
 
     async def run() -> None:
-        given = Settings(data_dir=home, name="a", **settings)
+        given = Settings(data_dir=home, name="a", embedder="off", **settings)
         core = await Core.start(home, HandClock(), SeededChance(), given)
         peering = Peering(core.cluster, given, HandClock(), SeededChance(), no_detour)
         try:

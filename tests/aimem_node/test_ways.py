@@ -21,7 +21,7 @@ HANG_S = 20
 def opened(tmp_path: Path, **given: Any) -> list[str]:
     """Open all ways over a fresh core, close them again, and say where they listened."""
     (tmp_path / "r").mkdir(mode=0o700, exist_ok=True)
-    settings = Settings(data_dir=tmp_path / "d", **given)
+    settings = Settings(data_dir=tmp_path / "d", embedder="off", **given)
 
     async def work() -> list[str]:
         core = await Core.start(settings.data_dir, HandClock(), SeededChance(), settings)

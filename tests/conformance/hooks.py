@@ -48,6 +48,7 @@ NOUNS = ("$.memories[", "$.links[")
 not, so their schema says little of text."""
 
 WORDED_OPERATIONS = {
+    "FindSimilar": "needs the id of a memory or a text, and not both",
     "Forget": "needs one of three filters",
     "NamespaceSetStandard": "needs the id of a memory or the content of a new one",
     "PolicySet": "needs one of four settings, and rules that can be read",

@@ -86,6 +86,7 @@ def test_no_reading_operation_appends_an_op(node: Harness) -> None:
              "KgQuery": {"source_id": record_id},
              "KgTimeline": {"source_id": record_id},
              "CheckDuplicate": {"title": "a", "content": "apples"},
+             "FindSimilar": {"id": record_id},
              "DetectContradiction": {"id_a": record_id, "id_b": node.store("b")},
              "ExpandQuery": {"query": "apples"},
              "PolicyExplain": {"action": "store", "namespace": "n"},

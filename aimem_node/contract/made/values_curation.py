@@ -78,6 +78,8 @@ class NearDuplicatesResponse(Value):
     """Where to go on; absent at the end."""
     method: str = ""
     """keyword or vector: how they were compared."""
+    unavailable: tuple[str, ...] = ()
+    """Ways of comparing that were not available, and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -101,6 +103,8 @@ class Likeness(Value):
     namespace: str = ""
     similarity: float = 0.0
     """0 to 1."""
+    differs: tuple[str, ...] = ()
+    """What keeps it from being the same: number, date, negation, opposite, value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -117,7 +121,9 @@ class CheckDuplicateResponse(Value):
     method: str = ""
     """exact, keyword or vector: how the nearest was found."""
     candidates: tuple[Likeness, ...] = ()
-    """The most alike, the best first."""
+    """The most alike, what it would be a copy of before what merely is like it."""
+    unavailable: tuple[str, ...] = ()
+    """Ways of finding that were not available, and why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)

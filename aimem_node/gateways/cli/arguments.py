@@ -280,6 +280,10 @@ def typed(field: dict[str, Any], text: str) -> Any:
             return text
     if kind in ("json", "message"):
         return _json(field, text)
+    if kind == "timestamp" and len(text) == len("2026-01-31"):
+        from aimem_node.gateways.cli import dates
+
+        return dates.moment(field, text)
     return text
 
 

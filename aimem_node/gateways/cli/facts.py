@@ -50,6 +50,20 @@ def step(row: dict[str, Any], look: Look) -> list[str]:
     return [head, "  " + look.paint("dim", plain(row["id"]))]
 
 
+def is_pair(row: Mapping[str, Any]) -> bool:
+    """Whether a row is two memories that say nearly the same."""
+    return isinstance(row.get("keep"), dict) and isinstance(row.get("other"), dict)
+
+
+def pair(row: dict[str, Any], look: Look) -> str:
+    """How alike, and which of the two to keep."""
+    kept, other = row["keep"], row["other"]
+    where = [plain(one.get("namespace") or "") for one in (kept, other)]
+    places = look.paint("dim", " · ".join(dict.fromkeys(where)))
+    names = [f"{plain(one['title'])} ({plain(one['id'])[:ID_CHARS]})" for one in (kept, other)]
+    return f"{row['similarity']:>4.0%} alike  keep {names[0]}, not {names[1]}  {places}"
+
+
 def _titles(rows: list[dict[str, Any]], around: Mapping[str, Any]) -> dict[str, str]:
     """What is known of titles, by id."""
     known = {str(row["target_id"]): str(row["title"]) for row in rows if row.get("title")}

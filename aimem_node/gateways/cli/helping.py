@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import textwrap
 
-from aimem_node.gateways.cli import arguments
+from aimem_node.gateways.cli import arguments, dates
 from aimem_node.gateways.cli import surface as surfaces
 from aimem_node.gateways.cli.fast import COMMANDS, unknown_command
 from aimem_node.gateways.cli.look import Look
@@ -253,6 +253,8 @@ def _field_lines(fields: list[dict[str, Any]], look: Look) -> list[str]:
             said.append(f"Also: -{field['short']}, {surfaces.flag_of(field)}.")
         elif field.get("short"):
             head = f"-{field['short']}, {head}"
+        if field["kind"] == "timestamp":
+            said.append(dates.meaning(field))
         if field.get("words"):
             said.append("One of: " + ", ".join(field["words"]) + ".")
         default = MEANT.get((field["name"], field.get("default")), field.get("default"))

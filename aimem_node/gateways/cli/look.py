@@ -142,6 +142,8 @@ def short(value: Any, name: str = "") -> str:
     if isinstance(value, dict):
         if "outcome" in value:
             return outcome(value)
+        if value.keys() == {"name", "candidates"}:
+            return f"{plain(value['name'])} {value['candidates']}"
         if value.keys() == {"id", "title"}:
             return f"{plain(value['title'])} ({plain(value['id'])[:8]})"
         if name in ("metadata", "factors"):

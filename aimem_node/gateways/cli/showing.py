@@ -27,7 +27,7 @@ from aimem_node.gateways.cli.look import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
 ROW_CONTENT_LINES_MAX = 3
@@ -58,7 +58,9 @@ DONE = (
     "registered", "set", "cleared", "cancelled", "rejected", "approved",
 )  # fmt: skip
 """Answers of a write that are its verb."""
-NOT_FILTERS = ("limit", "explain", "cursor")
+WAYS = {"mode", "rerank", "expand", "context_tokens"}
+"""How to look: who says so wants to hear when it could not be done."""
+NOT_FILTERS = ("limit", "explain", "cursor", *WAYS, "id", "text")
 LABELS = {
     "total": "live memories", "ops": "writes in the log", "db_size_bytes": "size on disk",
     "links_count": "links", "expiring_soon": "ending within 1 h", "conflicts": "in conflict",
@@ -102,16 +104,18 @@ def answer(
     rows = value.get(rows_name) or []
     if not rows:
         beside = "".join(f"{line}\n" for line in _read_first(operation, value, look))
-        return beside + _nothing(operation, look, asked)
+        without = [plain(f"without {one}") for one in value.get("unavailable") or ()]
+        return beside + _nothing(operation, look, asked, without)
     reasons = {one["id"]: one["factors"] for one in value.get("reasons") or ()}
     if reasons:
         rows = [row | {"why": reasons.get(row["id"])} for row in rows]
     lines = _read_first(operation, value, look)
     lines += _rows(rows, look, value)
+    told_always = (*ALWAYS_TOLD, "unavailable") if WAYS & asked.keys() else ALWAYS_TOLD
     rest = {
         name: said for name, said in value.items()
         if name not in (rows_name, "count", "next_cursor", "reasons") and said not in (*EMPTY, 0)
-        and (name in ALWAYS_TOLD or asked.get("explain"))
+        and (name in told_always or asked.get("explain"))
     }  # fmt: skip
     told = [f"{len(rows)} found"]
     told += [f"{_label(name)} {short(said, name)}" for name, said in rest.items()]
@@ -148,7 +152,10 @@ def _read_first(operation: Mapping[str, Any], value: Mapping[str, Any], look: Lo
     return lines
 
 
-def _nothing(operation: Mapping[str, Any], look: Look, asked: Mapping[str, Any]) -> str:
+def _nothing(
+    operation: Mapping[str, Any], look: Look, asked: Mapping[str, Any], unavailable: Sequence[str]
+) -> str:
+    """What is said when nothing is found: what was not looked for, and what else to try."""
     filters = [
         surfaces.flag_of(field) for field in operation.get("fields", ())
         if field["name"] in asked and not field.get("positional")
@@ -157,7 +164,7 @@ def _nothing(operation: Mapping[str, Any], look: Look, asked: Mapping[str, Any])
     hint = str(operation.get("nothing") or NOTHING.get(str(operation.get("rpc")), ""))
     if filters:
         hint = f"Try without {' and '.join(filters)}."
-    lines = [look.paint("dim", "nothing found")]
+    lines = [look.paint("dim", line) for line in ("nothing found", *unavailable)]
     return "\n".join(lines + ([f"next: {hint}"] if hint else [])) + "\n"
 
 
@@ -175,6 +182,8 @@ def _rows(rows: list[Any], look: Look, around: Mapping[str, Any]) -> list[str]:
         return timeline.lines(rows, look, bool(around.get("next_cursor")))
     if all(facts.is_fact(row) for row in rows):
         return facts.lines(rows, look, around)
+    if all(facts.is_pair(row) for row in rows):
+        return [facts.pair(row, look) for row in rows]
     if all(facts.is_step(row) for row in rows):
         return [line for row in rows for line in facts.step(row, look)]
     if all(len(row) == 2 and "count" in row for row in rows):

@@ -43,10 +43,12 @@ class Turn:
     @property
     def title(self) -> str:
         """Who, and the first words: not unique, so it is stored beside others of its name."""
-        line = " ".join(f"{self.speaker}: {self.text}".split())
-        if len(line) <= TITLE_CHARS_MAX:
-            return line
-        return line[: TITLE_CHARS_MAX - 1].rsplit(" ", 1)[0] + "…"
+        return _shortened(f"{self.speaker}: {self.text}")
+
+    @property
+    def opening(self) -> str:
+        """The first words alone: a title that says no more than the text does."""
+        return _shortened(self.text)
 
     @property
     def agent_id(self) -> str:
@@ -61,6 +63,8 @@ class Question:
     text: str
     answer: str
     evidence: frozenset[str]
+    category: str = ""
+    """What kind of question it is, in the words of whoever wrote it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +154,15 @@ def _question(found: Mapping[str, Any], known: set[str]) -> Question | None:
     if not evidence:
         return None
     answer = found.get("answer", found.get("adversarial_answer", ""))
-    return Question(str(found["question"]), str(answer), frozenset(evidence))
+    category = str(found.get("category", ""))
+    return Question(str(found["question"]), str(answer), frozenset(evidence), category)
+
+
+def _shortened(text: str) -> str:
+    line = " ".join(text.split())
+    if len(line) <= TITLE_CHARS_MAX:
+        return line
+    return line[: TITLE_CHARS_MAX - 1].rsplit(" ", 1)[0] + "…"
 
 
 def moment(text: str) -> datetime:

@@ -34,6 +34,10 @@ SHORT_PLACE = "/tmp"  # noqa: S108 - mkdtemp makes a directory in it that is our
 
 LOOKS = 4
 
+NO_MODEL = {"AIMEM_EMBEDDER": "off"}
+"""Unless it is spawned with one: a model takes seconds to load, and what is measured without it
+must not depend on what happens to be installed. Nodes that a client starts have none either."""
+
 
 class NodeError(Exception):
     """The node ended, or did not answer in time; `last_words` may say why."""
@@ -71,7 +75,7 @@ class OwnNode:
         self._runtime = self.home / "run"
         if len(os.fsencode(self._runtime)) > RUNTIME_BYTES_MAX:
             self._runtime = Path(tempfile.mkdtemp(prefix=prefix, dir=SHORT_PLACE))
-        self.env = {**os.environ, places.RUNTIME_DIR_ENV: str(self._runtime)}
+        self.env = {**os.environ, places.RUNTIME_DIR_ENV: str(self._runtime), **NO_MODEL}
         self.env.pop(places.DATA_DIR_ENV, None)
         self._node: subprocess.Popen[bytes] | None = None
 
@@ -106,7 +110,10 @@ class OwnNode:
         return AIMEM.argv(*arguments, "--data-dir", str(self.data_dir))
 
     def spawn(self, **settings: str) -> None:
-        """Start the node, in a session of its own: Ctrl-C at the terminal is ours to handle."""
+        """Start the node, in a session of its own: Ctrl-C at the terminal is ours to handle.
+
+        It finds by words alone unless it is given an `embedder`, such as "auto".
+        """
         assert not self.running, "it runs already"
         argv = [sys.executable, "-m", "aimem_node.main", "run", "--data-dir", str(self.data_dir)]
         argv += [f"--{name.replace('_', '-')}={value}" for name, value in settings.items()]
@@ -142,17 +149,17 @@ class OwnNode:
             time.sleep(POLL_SECONDS)
         return time.monotonic() - started
 
-    async def answering(self) -> float:
+    async def answering(self, patience_s: float = START_SECONDS_MAX) -> float:
         """As `await_answer`, leaving the event loop free to be interrupted."""
         started = time.monotonic()
         while not self.answers():
-            self._check_patience(started)
+            self._check_patience(started, patience_s)
             await asyncio.sleep(POLL_SECONDS)
         return time.monotonic() - started
 
-    def _check_patience(self, started: float) -> None:
-        if time.monotonic() - started > START_SECONDS_MAX:
-            raise NodeError(f"the node did not answer within {START_SECONDS_MAX:.0f} s")
+    def _check_patience(self, started: float, patience_s: float = START_SECONDS_MAX) -> None:
+        if time.monotonic() - started > patience_s:
+            raise NodeError(f"the node did not answer within {patience_s:.0f} s")
 
     def last_words(self) -> str:
         """The last lines the node wrote, for an error message."""
@@ -171,13 +178,13 @@ class OwnNode:
         self._node.kill()
         self._node.wait()
 
-    def stop(self) -> None:
+    def stop(self, patience_s: float = STOP_SECONDS_MAX) -> None:
         """Ask it to end; insist when it does not."""
         if self._node is None:
             return
         self._node.terminate()
         try:
-            self._node.wait(STOP_SECONDS_MAX)
+            self._node.wait(patience_s)
         except subprocess.TimeoutExpired:
             self.kill()
 

@@ -19,6 +19,7 @@ from aimem_node.gateways.cli.clients import CLIENTS, ENTRY, Form, is_our_hook
 from aimem_node.gateways.operator import calling
 from aimem_node.gateways.operator.cluster_checks import check_cluster
 from aimem_node.gateways.operator.findings import Finding, Grade, error, ok, warning
+from aimem_node.gateways.operator.lifecycle import meaning
 from aimem_node.version import VERSION
 
 PYTHON_MIN = (3, 11)
@@ -49,7 +50,8 @@ def examine(data_dir: str) -> list[Finding]:
     """Every finding, in the order in which a node depends on the things."""
     checks: tuple[Callable[[str], list[Finding]], ...] = (
         check_programs, check_settings, check_directory, check_disk, check_ways_in, check_database,
-        check_node, check_cluster, check_identity, check_access, check_clients, check_clock,
+        check_node, check_meaning, check_cluster, check_identity, check_access, check_clients,
+        check_clock,
     )  # fmt: skip
     found: list[Finding] = []
     for check in checks:
@@ -204,6 +206,21 @@ def check_node(data_dir: str) -> list[Finding]:
         found = f"version {said.get('version')} runs, {VERSION} is installed"
         return [warning("node", found, mend)]
     return [ok("node", f"node {said.get('node_id')} is serving")]
+
+
+def check_meaning(data_dir: str) -> list[Finding]:
+    """The model that recall by meaning needs, if one is configured."""
+    if not calling.is_running(data_dir):
+        return []
+    said = calling.ask(data_dir, "capabilities", {}, node.START_WAIT_S).get("embedding") or {}
+    state, line = said.get("state"), meaning(said)
+    if state in ("failed", "stalled"):
+        mend = said.get("next") or "See the node's log, and setting embedder in docs/settings.md."
+        return [warning("meaning", f"the model of texts is {state}: {said.get('why')}", mend)]
+    if int(said.get("failures") or 0):
+        mend = "See text_not_embedded in the node's log. They are tried again by themselves."
+        return [warning("meaning", line, mend)]
+    return [ok("meaning", line)] if state else []
 
 
 def check_identity(data_dir: str) -> list[Finding]:

@@ -85,6 +85,7 @@ def status(data_dir: str) -> dict[str, Any]:
     health = calling.ask(data_dir, "health", {}, STATUS_WAIT_S)
     known = {"pid": health.get("pid"), "uptime_secs": health.get("uptime_secs")}
     whole = {"running": True} | said | known | {"log": places.log_path(data_dir)}
+    whole["embedding"] = calling.ask(data_dir, "capabilities", {}, STATUS_WAIT_S).get("embedding")
     try:
         whole["cluster"] = calling.ask(data_dir, "cluster-status", {}, STATUS_WAIT_S)
     except failures.CallFailure as failure:
@@ -131,6 +132,8 @@ def show_status(said: dict[str, Any], origins: bool = False, look: Look | None =
         "log": said.get("log"),
     }  # fmt: skip
     lines += [f"  {name.ljust(10)}{plain(value)}" for name, value in facts.items()]
+    if said.get("embedding"):
+        lines.append(f"  {'meaning'.ljust(10)}{plain(meaning(said['embedding']))}")
     lines += [f"  {'listening'.ljust(10)}{plain(one)}" for one in said.get("listening") or []]
     for origin in said.get("origins") or []:
         log = cluster_view.log_of(str(origin.get("origin")), names)
@@ -140,6 +143,25 @@ def show_status(said: dict[str, Any], origins: bool = False, look: Look | None =
     elif said.get("cluster_failure"):
         lines.append(f"  {'cluster'.ljust(10)}{plain(said['cluster_failure'])}")
     return "\n".join(lines) + "\n"
+
+
+def meaning(embedding: Mapping[str, Any]) -> str:
+    """The model of texts and how far it is, on one line."""
+    parts = [" ".join(filter(None, (embedding.get("model"), embedding.get("state"))))]
+    vectors, backlog = int(embedding.get("vectors") or 0), int(embedding.get("backlog") or 0)
+    if vectors or backlog:
+        parts.append(f"{vectors:,} vectors")
+    if backlog:
+        lag_s = int(float(embedding.get("lag_s") or 0))
+        parts.append(f"{backlog:,} to come, the first for {duration(lag_s)}")
+    failures = int(embedding.get("failures") or 0)
+    if failures:
+        parts.append(f"{failures:,} failed so far")
+    if embedding.get("index") not in (None, "", "ready"):
+        parts.append(f"index {embedding['index']}")
+    said = ", ".join(parts)
+    why = ". ".join(str(one).rstrip(".") for one in map(embedding.get, ("why", "next")) if one)
+    return f"{said}: {why}" if why else said
 
 
 def _where(data_dir: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ def call(request_key: str, author: str = "user:ann") -> WriteCall:
     return WriteCall(
         author=author, now_us=0, view=view, chance=SeededChance(), touches=none, node=none,
         says=none, agent_pattern="*", operator=False, pending=none, find_member=none,
-        operation="Store", place="", desk=none, book=none, tx=tx,
+        operation="Store", place="", desk=none, book=none, embedding=none, tx=tx,
     )  # fmt: skip
 
 

@@ -205,6 +205,17 @@ def duplicates(stage: Stage, caller: str) -> Any:
     ]  # fmt: skip
 
 
+def similar(stage: Stage, caller: str) -> Any:
+    """To a text, to what is seen, and to what is not, which might as well not be there."""
+    for one in stage.hidden(caller):
+        refused = stage.refused(caller, "FindSimilar", id=one.id)
+        assert refused is not None
+        assert refused.code == Code.NOT_FOUND
+    asked = [{"text": "a common word and another"}]
+    asked += [{"id": one.id} for one in stage.seen(caller)[::9]]
+    return [stage.call(caller, "FindSimilar", limit=50, **one) for one in asked]
+
+
 def contradicted(stage: Stage, caller: str) -> Any:
     mine = stage.seen(caller)[0].id
     for one in stage.hidden(caller)[::5]:
@@ -268,6 +279,8 @@ READS: dict[str, Callable[[Stage, str], Any]] = {
     "KgQuery": of_each_seen("KgQuery", "source_id", max_depth=5, direction="both"),
     "KgTimeline": of_each_seen("KgTimeline", "source_id"),
     "CheckDuplicate": duplicates,
+    "FindSimilar": similar,
+    "NearDuplicates": plainly("NearDuplicates", threshold=0.5),
     "DetectContradiction": contradicted,
     "Contradictions": topics,
     "ExpandQuery": plainly("ExpandQuery", query="note common"),
@@ -441,7 +454,7 @@ def test_a_stream_ends_when_what_its_caller_may_see_is_changed(node: Harness) ->
 def test_the_node_s_own_user_stands_where_the_setting_says(tmp_path: Path) -> None:
     async def live() -> None:
         home = tmp_path / "n"
-        settings = Settings(data_dir=home, place="acme/web")
+        settings = Settings(data_dir=home, place="acme/web", embedder="off")
         core = await Core.start(home, HandClock(), SeededChance(), settings)
         try:
             bearer = create_token(str(home), "free", Role.WRITER)

@@ -44,6 +44,15 @@ def test_capabilities_name_every_operation_and_the_node(node: Harness) -> None:
     assert (answer["tier"], answer["nodes"], answer["write_quorum"]) == ("keyword", 1, 1)
 
 
+def test_without_a_model_the_node_says_that_it_finds_words_only(node: Harness) -> None:
+    node.store("t")
+    for operation in ("Stats", "Capabilities"):
+        embedding = node.call(operation)["embedding"]
+        assert (embedding["state"], embedding["vectors"], embedding["backlog"]) == ("off", 0, 0)
+        assert embedding["why"]
+    assert "semantic_search" not in node.call("Capabilities")["features"]
+
+
 def test_events_follow_the_log_and_go_on_after_a_token(node: Harness) -> None:
     record_id = node.store("a", namespace="x")
     node.call("Update", id=record_id, content="b")

@@ -234,7 +234,7 @@ def play(
     async def run() -> None:
         clock = HandClock()
         data_dir = home / "a"
-        given = Settings(data_dir=data_dir, name="a", **settings)
+        given = Settings(data_dir=data_dir, name="a", embedder="off", **settings)
         core = await Core.start(data_dir, clock, SeededChance(), given)
         room = Room(home, core, clock, names)
         try:

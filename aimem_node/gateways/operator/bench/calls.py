@@ -8,10 +8,12 @@ from aimem_node.client.grpc_client import GrpcClient
 from aimem_node.contract.operations import OPERATIONS
 from aimem_node.contract.values import (
     GetRequest,
+    GetTaxonomyRequest,
     ListRequest,
     RecallRequest,
     SearchRequest,
     SessionStartRequest,
+    StatsRequest,
 )
 from aimem_node.gateways.operator.bench.figures import Figure, timed
 from aimem_node.gateways.operator.bench.stage import Stage
@@ -63,7 +65,8 @@ async def recalling(stage: Stage, held: int) -> list[Figure]:
 
 
 async def reading(stage: Stage, held: int) -> list[Figure]:
-    """Get, list, search and session start."""
+    """Get, list, search, session start, and what dashboards ask: for whoever sees everything, and
+    where much is held also for callers who stand in one namespace."""
     await stage.fill(held)
     count = stage.runs(300, 100) + WARM_UPS
     step = max(1, len(stage.ids) // count)
@@ -73,12 +76,28 @@ async def reading(stage: Stage, held: int) -> list[Figure]:
         "Search": [SearchRequest(query=text) for text in stage.words.pairs(count)],
         "SessionStart": [SessionStartRequest() for _ in range(count)],
     }
+    counted: dict[str, list[Any]] = {
+        "GetTaxonomy": [GetTaxonomyRequest() for _ in range(count)],
+        "Stats": [StatsRequest() for _ in range(count)],
+    }
+    figures = await _each(stage, {**asked, **counted}, f"{held:,} memories")
+    if held >= MANY:
+        stage.node.stop()
+        stage.node.spawn(place=NAMESPACE)
+        await stage.node.answering()
+        figures += await _each(stage, counted, f"{held:,} memories, seen from one namespace")
+        stage.node.stop()
+        stage.ready()
+    return figures
+
+
+async def _each(stage: Stage, asked: dict[str, list[Any]], among: str) -> list[Figure]:
     figures = []
     async with stage.client() as client:
         for operation, requests in asked.items():
             waited = await waits(client, operation, requests)
             name = OPERATIONS[operation].cli_name
-            figures.append(timed(f"{name}, {held:,} memories", waited, goal_of(operation)))
+            figures.append(timed(f"{name}, {among}", waited, goal_of(operation)))
     return figures
 
 

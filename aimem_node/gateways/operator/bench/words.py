@@ -35,6 +35,7 @@ class Words:
         self.sentences = [part for text in texts for part in _SENTENCE.split(text) if part.strip()]
         assert self.sentences, "a conversation without a sentence"
         self._questions = [asked.text for each in conversations for asked in each.questions]
+        self._unasked = self._shuffled()
         counted = Counter(word.lower() for text in texts for word in _WORD.findall(text))
         self.frequent = [word for word, _ in counted.most_common(FREQUENT_WORDS)]
         self._made = 0
@@ -57,6 +58,25 @@ class Words:
     def questions(self, count: int) -> list[str]:
         """Questions as people ask them; sentences when the conversations come without."""
         return self._chance.choices(self._questions or self.sentences, k=count)
+
+    def new_questions(self, count: int) -> list[str]:
+        """Questions that were not given before, so that nothing can have kept their answers; when
+        all were given, sentences, and then all of them again."""
+        found: list[str] = []
+        while len(found) < count:
+            if not self._unasked:
+                self._unasked = self._shuffled()
+            found.append(self._unasked.pop())
+        return found
+
+    def _shuffled(self) -> list[str]:
+        """Every question and, to be taken after them, every sentence; each text once."""
+        chance = random.Random(SEED)  # noqa: S311 - its own, so that memories stay the same
+        questions = list(dict.fromkeys(self._questions))
+        others = [one for one in dict.fromkeys(self.sentences) if one not in set(questions)]
+        chance.shuffle(questions)
+        chance.shuffle(others)
+        return [*others, *questions]
 
     def frequent_queries(self, count: int) -> list[str]:
         """Five words each, all among the most frequent there are: the worst case of a recall."""

@@ -208,3 +208,20 @@ def test_the_worst_finding_is_the_exit_code() -> None:
     assert doctor.worst([ok("a", "b"), Finding("a", Grade.ERROR, "b", "c")]) == 2
     with pytest.raises(AssertionError):
         Finding("a", Grade.WARNING, "b")
+
+
+def test_a_model_that_is_configured_and_not_there_is_a_warning_with_what_installs_it(
+    fake: FakeNode,
+) -> None:
+    embedding: dict[str, Any] = {}
+    fake.answer = lambda _asked: (200, {"embedding": embedding} if embedding else {})
+    assert doctor.check_meaning(fake.data_dir) == [], "a node of an earlier version"
+    embedding |= {"state": "off", "why": "embedder is set to off"}
+    assert doctor.check_meaning(fake.data_dir)[0].grade is Grade.OK
+    embedding |= {"state": "failed", "why": "onnxruntime is missing", "next": "pip install it"}
+    assert graded(doctor.check_meaning(fake.data_dir)) == (
+        Grade.WARNING, "the model of texts is failed: onnxruntime is missing pip install it",
+    )  # fmt: skip
+    embedding |= {"state": "ready", "failures": 3}
+    assert "3 failed so far" in graded(doctor.check_meaning(fake.data_dir))[1]
+    assert doctor.check_meaning(fake.data_dir)[0].grade is Grade.WARNING

@@ -89,3 +89,33 @@ def test_watching_draws_the_status_until_ctrl_c_and_exits_as_the_last_one_would(
     lines = capsys.readouterr().out.splitlines()
     assert [json.loads(line)["cluster"]["ready"] for line in lines] == [False, False]
     assert pauses == [cli.WATCH_S_MIN, cli.WATCH_S_MIN]
+
+
+@pytest.mark.parametrize(
+    ("said", "line"),
+    [
+        ({"state": "off", "why": "no embedder is installed.", "next": "pip install aimem"},
+         "off: no embedder is installed. pip install aimem"),
+        ({"state": "ready", "model": "minilm", "vectors": 1234, "index": "ready"},
+         "minilm ready, 1,234 vectors"),
+        ({"state": "ready", "model": "minilm", "vectors": 7, "backlog": 5, "lag_s": 61.0,
+          "failures": 2, "index": "rebuilding"},
+         "minilm ready, 7 vectors, 5 to come, the first for 1 min 1 s, 2 failed so far, "
+         "index rebuilding"),
+    ],
+)  # fmt: skip
+def test_the_model_of_texts_is_one_line(
+    said: dict[str, Any], line: str, fake: FakeNode, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert lifecycle.meaning(said) == line
+    usual = answering(WELL)
+
+    def answer(asked: Any) -> tuple[int, Any]:
+        if asked.path.endswith("/capabilities"):
+            return 200, {"embedding": said}
+        found: tuple[int, Any] = usual(asked)
+        return found
+
+    fake.answer = answer
+    assert cli.main(["status"]) == 0
+    assert f"  meaning   {lifecycle.meaning(said)}\n" in capsys.readouterr().out

@@ -1,0 +1,196 @@
+"""Find what fits a question: candidates by words and by meaning, ranked as one.
+
+The model is asked first and answers while the words are looked up. It has a budget: what it has
+not said by then goes unsaid, and the answer tells.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from aimem_node.operations.call import ReadCall
+from aimem_node.operations.dates import asked_dates
+from aimem_node.operations.evidence import EACH_WAY, Pool, evidence, most, preliminary
+from aimem_node.operations.ranking import Ranked, rank
+from aimem_node.store.gathering import Gathered
+from aimem_node.store.listing import Filter
+from aimem_node.store.view_company import Around
+
+if TYPE_CHECKING:
+    from aimem_node.store.vectors import Numbers
+
+POOL: Final = 64
+"""Candidates by words, and as many by meaning, with neighbours of both some hundred: more than a
+recall gives, and the same however many are asked for, so that more hits never are other hits."""
+WITH_COMPANY: Final = 40
+"""Of these the best, whose neighbours become candidates too."""
+MODEL_BUDGET_S: Final = 0.25
+"""How long the vector of a question is waited for, all in all."""
+CONTEXT_SHARE: Final = 0.3
+"""Of the question's meaning, what its context makes up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is looked for."""
+
+    text: str
+    wanted: Filter
+    leaf: str
+    "The namespace from which distance counts; empty for none."
+    also: Sequence[str] = ()
+    "Words that may stand for some of the question's."
+    by_meaning: bool = True
+    context: str = ""
+    "What is being talked about."
+
+
+@dataclass(slots=True)
+class Found:
+    """What was found, best first."""
+
+    ranked: list[Ranked]
+    mode: str
+    pools: dict[str, int]
+    unavailable: list[str] = field(default_factory=list)
+    beside: frozenset[str] = frozenset()
+    "Those that are here for what stands beside them, and neither for words nor for meaning."
+
+
+def find(call: ReadCall, wish: Wish) -> Found:
+    """Rank what fits. Changes nothing."""
+    question = call.view.asked(wish.text, wish.also)
+    meant = _Meaning(call, wish)
+    if wish.by_meaning:
+        meant.ask(question.telling)
+    gathered = call.view.gather(question, wish.wanted, POOL)
+    pools = {"keyword": len(gathered.rids)}
+    meant.look()
+    pool = _with_company(call, wish, gathered, meant)
+    if meant.used:
+        pools["semantic"] = len(meant.rids)
+    own = {*gathered.rids, *meant.rids}
+    beside = frozenset(pool.lights[rid].record_id for rid in pool.candidates if rid not in own)
+    pools["neighbours"] = len(beside)
+    whole = most(pool)
+    ranked = [
+        rank(pool.lights[rid], terms, whole, call.now_us, wish.leaf)
+        for rid, terms in evidence(pool).items()
+    ]
+    ranked.sort(key=lambda one: one.order)
+    words = "keyword" if gathered.rids or not meant.used else ""
+    mode = "hybrid" if words and meant.used else words or "semantic"
+    return Found(ranked, mode, pools, meant.unavailable, beside)
+
+
+def _with_company(call: ReadCall, wish: Wish, gathered: Gathered, meant: _Meaning) -> Pool:
+    """The candidates, their neighbours as further ones, and the neighbours of all of these."""
+    question = gathered.question
+    first = {*gathered.rids, *meant.rids}
+    lights = call.view.lights(first, wish.wanted)
+    best = preliminary(question, meant.near, lights)[:WITH_COMPANY]
+    wide = call.view.around({rid: lights[rid] for rid in best}, 2 * EACH_WAY)
+    around = narrowed_to(EACH_WAY, wide)
+    lights |= call.view.lights(_all_in(wide) - lights.keys(), wish.wanted)
+    others = {rid: light for rid, light in lights.items() if rid in first and rid not in around}
+    around |= call.view.around(others, EACH_WAY)
+    lights |= call.view.lights(_all_in(around) - lights.keys(), wish.wanted)
+    near = meant.of(lights)
+    return Pool(question, asked_dates(wish.text), lights, around, near)
+
+
+def narrowed_to(each_way: int, wide: Mapping[int, Around]) -> dict[int, Around]:
+    """What stands beside each of these, and beside those next to them, out of what is known of
+    twice as many: nobody is asked again."""
+    found: dict[int, Around] = {}
+    for rid, around in wide.items():
+        line = [*reversed(around.before), rid, *around.after]
+        here = len(around.before)
+        for at in range(max(0, here - each_way), min(len(line), here + each_way + 1)):
+            if line[at] in found and at != here:
+                continue
+            found[line[at]] = Around(
+                tuple(reversed(line[max(0, at - each_way) : at])),
+                tuple(line[at + 1 : at + 1 + each_way]),
+            )
+    return found
+
+
+def _all_in(around: Mapping[int, Around]) -> set[int]:
+    return {rid for one in around.values() for side in (one.before, one.after) for rid in side}
+
+
+class _Meaning:
+    """The part of a search that goes by vectors; nothing if there are none."""
+
+    def __init__(self, call: ReadCall, wish: Wish) -> None:
+        self._call = call
+        self._wish = wish
+        self._later: list[Callable[[float], Any]] = []
+        self._vectors: dict[str, Numbers] = {}
+        self._nearest: dict[str, float] = {}
+        self.near: dict[int, float] = {}
+        "How near each candidate by meaning is, 1 for the nearest."
+        self.unavailable: list[str] = []
+
+    @property
+    def rids(self) -> Sequence[int]:
+        """Candidates by meaning."""
+        return list(self.near)
+
+    @property
+    def used(self) -> bool:
+        """Whether there is a vector of the question and an index to look it up in."""
+        return bool(self._vectors)
+
+    def ask(self, telling: str) -> None:
+        """Have the model turn the question into vectors, and go on meanwhile."""
+        embedding = self._call.embedding
+        self._later.append(embedding.query_later(telling))
+        if self._wish.context:
+            self._later.append(embedding.query_later(self._wish.context))
+
+    def look(self) -> None:
+        """Take the vectors, if there are any by now, and look for what is near."""
+        ends_s = time.monotonic() + MODEL_BUDGET_S
+        asked = [later(max(0.0, ends_s - time.monotonic())) for later in self._later]
+        for each, what in zip(asked, ("semantic", "context"), strict=False):
+            if each.unavailable:
+                self.unavailable.append(f"{what}: {each.unavailable}")
+        for fingerprint, vector in asked[0].vectors.items() if asked else ():
+            moved = _moved(vector, asked[1].vectors.get(fingerprint) if asked[1:] else None)
+            result = self._call.view.nearest(fingerprint, moved, self._wish.wanted, POOL)
+            if result.missing:
+                self.unavailable.append(f"semantic: {result.missing}")
+            if not result.hits:
+                continue
+            self._vectors[fingerprint] = moved
+            self._nearest[fingerprint] = max(1e-6, result.hits[0].similarity)
+            for hit in result.hits:
+                self.near.setdefault(hit.rid, self._share(fingerprint, hit.similarity))
+
+    def of(self, rids: Mapping[int, Any]) -> dict[int, float]:
+        """How near these are, those with a vector."""
+        found = dict(self.near)
+        for fingerprint, vector in self._vectors.items():
+            others = [rid for rid in rids if rid not in found]
+            held = self._call.view.vectors_of(fingerprint, others)
+            for rid, other in held.items():
+                found[rid] = self._share(fingerprint, float(vector @ other))
+        return found
+
+    def _share(self, fingerprint: str, similarity: float) -> float:
+        return max(0.0, similarity) / self._nearest[fingerprint]
+
+
+def _moved(vector: Numbers, context: Numbers | None) -> Numbers:
+    """The question's vector, moved towards its context; of length 1 again."""
+    if context is None:
+        return vector
+    mixed: Numbers = (1 - CONTEXT_SHARE) * vector + CONTEXT_SHARE * context
+    length: float = max(1e-9, float(mixed @ mixed) ** 0.5)
+    moved: Numbers = mixed / length
+    return moved
