@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from aimem_node.embedding.embedder import Space, Unavailable
 
@@ -27,6 +27,7 @@ class OnnxEmbedder:
     ) -> None:
         self.space = space
         self._session = open_session(model, threads)
+        self._asks = inputs_of(self._session)
         self._tokenizer = open_tokenizer(tokenizer, space.tokens_max)
         self._pooling = pooling
 
@@ -56,7 +57,7 @@ class OnnxEmbedder:
 
     def _run(self, texts: Sequence[str]) -> tuple[Matrix, Sequence[Any]]:
         encoded = encode(self._tokenizer, list(texts))
-        tokens: Matrix = run(self._session, fed(self._session, encoded))
+        tokens: Matrix = run(self._session, fed(self._asks, encoded))
         if tokens.ndim != 3 or tokens.shape[:2] != (len(encoded), len(encoded[0].ids)):
             raise Unavailable(
                 f"the model's first output, {tokens.shape}, is not a vector for each token",
@@ -70,6 +71,7 @@ class OnnxScorer:
 
     def __init__(self, directory: Path, threads: int = 1) -> None:
         self._session = open_session(model_in(directory), threads)
+        self._asks = inputs_of(self._session)
         self._tokenizer = open_tokenizer(tokenizer_in(directory), CROSS_TOKENS_MAX)
 
     def score(self, query: str, texts: Sequence[str]) -> list[float]:
@@ -79,7 +81,7 @@ class OnnxScorer:
         if not texts:
             return []
         encoded = encode(self._tokenizer, [(query, text) for text in texts])
-        logits = run(self._session, fed(self._session, encoded)).astype(np.float64)
+        logits = run(self._session, fed(self._asks, encoded)).astype(np.float64)
         if logits.size == 0 or logits.shape[0] != len(texts) or not np.isfinite(logits).all():
             raise Unavailable("the model gave no number for each pair", "Use a cross-encoder.")
         # The logistic function, in a form that no logit overflows.
@@ -173,17 +175,26 @@ def encode(tokenizer: Any, texts: Sequence[Any]) -> Sequence[Any]:
     return encoded
 
 
-def fed(session: Any, encoded: Sequence[Any]) -> dict[str, Any]:
-    """What a model is given, as far as it asks for it."""
+INPUTS: Final = {
+    "input_ids": "ids", "attention_mask": "attention_mask", "token_type_ids": "type_ids",
+}  # fmt: skip
+"""What models ask for, and what a tokenizer calls it."""
+
+
+def inputs_of(session: Any) -> tuple[str, ...]:
+    """Which of these a model asks for."""
+    asked = {one.name for one in session.get_inputs()}
+    return tuple(name for name in INPUTS if name in asked)
+
+
+def fed(asks: Sequence[str], encoded: Sequence[Any]) -> dict[str, Any]:
+    """What a model is given."""
     import numpy as np
 
-    given = {
-        "input_ids": np.array([one.ids for one in encoded], dtype=np.int64),
-        "attention_mask": np.array([one.attention_mask for one in encoded], dtype=np.int64),
-        "token_type_ids": np.array([one.type_ids for one in encoded], dtype=np.int64),
+    return {
+        name: np.array([getattr(one, INPUTS[name]) for one in encoded], dtype=np.int64)
+        for name in asks
     }
-    asked = {one.name for one in session.get_inputs()}
-    return {name: values for name, values in given.items() if name in asked}
 
 
 def run(session: Any, feeds: dict[str, Any]) -> Any:

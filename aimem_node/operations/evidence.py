@@ -81,12 +81,16 @@ def evidence(pool: Pool) -> dict[int, dict[str, float]]:
         "answers": _answers(pool, words, candidates),
     }
     if pool.question.names:
-        said = {rid for rid in pool.lights if _is_named(pool, rid)}
+        called = {light.agent_id for light in pool.lights.values()}
+        called = {agent_id for agent_id in called if _is_named(agent_id, pool.question)}
+        said = {rid for rid, light in pool.lights.items() if light.agent_id in called}
         scales["speaker"] = {rid: 1.0 for rid in candidates if rid in said}
         scales["company"] = {
             rid: 1.0 for rid in candidates if any(one in said for one, _ in beside[rid])
         }
-    scales["place"] = {rid: 1.0 for rid in candidates if _is_placed(pool, rid)}
+    named = _places_named(pool)
+    if named:
+        scales["place"] = {rid: 1.0 for rid in candidates if pool.lights[rid].thread[0] in named}
     if pool.dates:
         scales["date"] = {rid: pool.dates.fit(_when_us(pool.lights[rid])) for rid in candidates}
     found: dict[int, dict[str, float]] = {rid: {} for rid in candidates}
@@ -104,7 +108,7 @@ def most(pool: Pool) -> float:
         missing |= {"meaning", "around"}
     if not pool.question.names:
         missing |= {"speaker", "company"}
-    if not any(_is_placed(pool, rid) for rid in pool.lights):
+    if not _places_named(pool):
         missing.add("place")
     if not pool.dates:
         missing.add("date")
@@ -200,14 +204,16 @@ def _asks(light: Light) -> bool:
     return light.ending.rstrip().rstrip("\"'»”’)").endswith(QUESTION_MARKS)
 
 
-def _is_named(pool: Pool, rid: int) -> bool:
-    called = name_of(pool.lights[rid].agent_id)
-    return bool(called) and called <= pool.question.names
+def _is_named(agent_id: str, question: Question) -> bool:
+    called = name_of(agent_id)
+    return bool(called) and called <= question.names
 
 
-def _is_placed(pool: Pool, rid: int) -> bool:
-    called = leaf_of(pool.lights[rid].namespace)
-    return bool(called) and called <= pool.question.spoken
+def _places_named(pool: Pool) -> set[str]:
+    """The namespaces in sight that the question names."""
+    places = {light.thread[0] for light in pool.lights.values()}
+    leaves = {place: leaf_of(place) for place in places}
+    return {place for place, leaf in leaves.items() if leaf and leaf <= pool.question.spoken}
 
 
 def _when_us(light: Light) -> int:

@@ -7,7 +7,7 @@ not said by then goes unsaid, and the answer tells.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,16 +17,21 @@ from aimem_node.operations.evidence import EACH_WAY, Pool, evidence, most, preli
 from aimem_node.operations.ranking import Ranked, rank
 from aimem_node.store.gathering import Gathered
 from aimem_node.store.listing import Filter
-from aimem_node.store.view_company import Around
+from aimem_node.store.view_company import Around, Light
 
 if TYPE_CHECKING:
     from aimem_node.store.vectors import Numbers
 
 POOL: Final = 64
-"""Candidates by words, and as many by meaning, with neighbours of both some hundred: more than a
-recall gives, and the same however many are asked for, so that more hits never are other hits."""
-WITH_COMPANY: Final = 40
-"""Of these the best, whose neighbours become candidates too."""
+"""Candidates by words. The pool is the same however many hits are asked for, so that more hits are
+never other hits."""
+NEAREST: Final = 50
+"""Candidates by meaning: as many as a recall may give."""
+CANDIDATES: Final = 64
+"""Of both together, that are weighed."""
+WITH_COMPANY: Final = 20
+"""Of these the best, whose neighbours become candidates too. More are slower, and nothing better is
+found: see docs/PERFORMANCE.md."""
 MODEL_BUDGET_S: Final = 0.25
 """How long the vector of a question is waited for, all in all."""
 CONTEXT_SHARE: Final = 0.3
@@ -68,8 +73,9 @@ def find(call: ReadCall, wish: Wish) -> Found:
         meant.ask(question.telling)
     gathered = call.view.gather(question, wish.wanted, POOL)
     pools = {"keyword": len(gathered.rids)}
+    company = _Company(call, wish, gathered)  # while the model is still reading
     meant.look()
-    pool = _with_company(call, wish, gathered, meant)
+    pool = company.pool(meant)
     if meant.used:
         pools["semantic"] = len(meant.rids)
     own = {*gathered.rids, *meant.rids}
@@ -86,36 +92,58 @@ def find(call: ReadCall, wish: Wish) -> Found:
     return Found(ranked, mode, pools, meant.unavailable, beside)
 
 
-def _with_company(call: ReadCall, wish: Wish, gathered: Gathered, meant: _Meaning) -> Pool:
-    """The candidates, their neighbours as further ones, and the neighbours of all of these."""
-    question = gathered.question
-    first = {*gathered.rids, *meant.rids}
-    lights = call.view.lights(first, wish.wanted)
-    best = preliminary(question, meant.near, lights)[:WITH_COMPANY]
-    wide = call.view.around({rid: lights[rid] for rid in best}, 2 * EACH_WAY)
-    around = narrowed_to(EACH_WAY, wide)
-    lights |= call.view.lights(_all_in(wide) - lights.keys(), wish.wanted)
-    others = {rid: light for rid, light in lights.items() if rid in first and rid not in around}
-    around |= call.view.around(others, EACH_WAY)
-    lights |= call.view.lights(_all_in(around) - lights.keys(), wish.wanted)
-    near = meant.of(lights)
-    return Pool(question, asked_dates(wish.text), lights, around, near)
+class _Company:
+    """Candidates, their neighbours as further ones, and the neighbours of all of these."""
+
+    def __init__(self, call: ReadCall, wish: Wish, gathered: Gathered) -> None:
+        """Begins with those by words."""
+        self._call = call
+        self._wish = wish
+        self._gathered = gathered
+        self._lights: dict[int, Light] = {}
+        self._around: dict[int, Around] = {}
+        self._know(gathered.rids)
+        self._look_around(preliminary(gathered.question, {}, self._lights)[:WITH_COMPANY])
+
+    def pool(self, meant: _Meaning) -> Pool:
+        """All that is known, with those by meaning."""
+        question, view, lights = self._gathered.question, self._call.view, self._lights
+        self._know(meant.rids)
+        every = {*self._gathered.rids, *meant.rids}
+        first = preliminary(question, meant.near, every & lights.keys())[:CANDIDATES]
+        best = first[:WITH_COMPANY]
+        self._look_around(best)
+        around = with_neighbours({rid: self._around[rid] for rid in best})
+        around |= {rid: self._around[rid] for rid in first if rid in self._around}
+        around |= view.around({rid: lights[rid] for rid in first if rid not in around}, EACH_WAY)
+        beside = _all_in(around)
+        self._know(beside)
+        near = meant.of(beside | around.keys())
+        return Pool(question, asked_dates(self._wish.text), lights, around, near)
+
+    def _know(self, rids: Iterable[int]) -> None:
+        missing = [rid for rid in rids if rid not in self._lights]
+        self._lights |= self._call.view.lights(missing, self._wish.wanted)
+
+    def _look_around(self, rids: Iterable[int]) -> None:
+        some = {rid: self._lights[rid] for rid in rids if rid not in self._around}
+        found = self._call.view.around(some, EACH_WAY)
+        self._around |= found
+        self._know(_all_in(found))
 
 
-def narrowed_to(each_way: int, wide: Mapping[int, Around]) -> dict[int, Around]:
-    """What stands beside each of these, and beside those next to them, out of what is known of
-    twice as many: nobody is asked again."""
-    found: dict[int, Around] = {}
-    for rid, around in wide.items():
+def with_neighbours(known: Mapping[int, Around]) -> dict[int, Around]:
+    """What stands beside each of these, and beside those that stand there, as far as that is known
+    from where these stand: nobody is asked again."""
+    found = dict(known)
+    for rid, around in known.items():
         line = [*reversed(around.before), rid, *around.after]
-        here = len(around.before)
-        for at in range(max(0, here - each_way), min(len(line), here + each_way + 1)):
-            if line[at] in found and at != here:
-                continue
-            found[line[at]] = Around(
-                tuple(reversed(line[max(0, at - each_way) : at])),
-                tuple(line[at + 1 : at + 1 + each_way]),
-            )
+        for at, one in enumerate(line):
+            if one not in found:
+                found[one] = Around(
+                    tuple(reversed(line[max(0, at - EACH_WAY) : at])),
+                    tuple(line[at + 1 : at + 1 + EACH_WAY]),
+                )
     return found
 
 
@@ -162,7 +190,7 @@ class _Meaning:
                 self.unavailable.append(f"{what}: {each.unavailable}")
         for fingerprint, vector in asked[0].vectors.items() if asked else ():
             moved = _moved(vector, asked[1].vectors.get(fingerprint) if asked[1:] else None)
-            result = self._call.view.nearest(fingerprint, moved, self._wish.wanted, POOL)
+            result = self._call.view.nearest(fingerprint, moved, self._wish.wanted, NEAREST)
             if result.missing:
                 self.unavailable.append(f"semantic: {result.missing}")
             if not result.hits:
@@ -172,14 +200,13 @@ class _Meaning:
             for hit in result.hits:
                 self.near.setdefault(hit.rid, self._share(fingerprint, hit.similarity))
 
-    def of(self, rids: Mapping[int, Any]) -> dict[int, float]:
+    def of(self, rids: Iterable[int]) -> dict[int, float]:
         """How near these are, those with a vector."""
         found = dict(self.near)
         for fingerprint, vector in self._vectors.items():
             others = [rid for rid in rids if rid not in found]
-            held = self._call.view.vectors_of(fingerprint, others)
-            for rid, other in held.items():
-                found[rid] = self._share(fingerprint, float(vector @ other))
+            held = self._call.view.similarities(fingerprint, vector, others)
+            found |= {rid: self._share(fingerprint, near) for rid, near in held.items()}
         return found
 
     def _share(self, fingerprint: str, similarity: float) -> float:

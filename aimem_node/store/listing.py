@@ -73,6 +73,11 @@ class Filter:
     "What the caller may see; None: everything."
 
     @property
+    def is_wide(self) -> bool:
+        """Whether everything is meant that lives and that the caller sees, or nearly."""
+        return self == Filter(now_us=self.now_us, sight=self.sight, but_below=self.but_below)
+
+    @property
     def leaves_out_messages(self) -> bool:
         """Whether it is plain from where is looked that no message is meant."""
         if self.but_below == MESSAGES:

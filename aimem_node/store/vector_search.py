@@ -76,11 +76,17 @@ class VectorSearch:
             return Nearest(exact=False, missing="the vector index is being loaded")
         pending, missing = self._pending(served)
         missing = missing or served.missing
-        if self._is_narrow(served.count):
+        is_whole = not served.parts and not missing  # the tail alone, which leaves out nothing
+        if not (is_whole and self._wanted.is_wide) and self._is_narrow(served.count):
             scope = self._scope()
             if len(scope) <= EXACT_MAX:
                 return self._scoped(served, scope, pending, missing)
         return self._proposed(served, pending, missing)
+
+    def of(self, served: Served, rids: Numbers) -> dict[int, float]:
+        """How near these are, of those that the index holds."""
+        held, similarities = _gathered(served, self._vector, rids)
+        return dict(zip(held.tolist(), similarities.tolist(), strict=True))
 
     # -- few are wanted --------------------------------------------------------------------
 

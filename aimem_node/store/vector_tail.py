@@ -42,12 +42,21 @@ class Shown:
     def similarities(self, vector: Numbers, wanted: Numbers) -> tuple[Numbers, Numbers]:
         """Which of the memories wanted are here, as a mask, and how near those are."""
         np = numbers()
-        rids, similarities = self._compared(vector)
-        order = np.argsort(rids)
-        at = np.searchsorted(rids, wanted, sorter=order)
-        at = order[np.minimum(at, len(rids) - 1)] if len(rids) else at
-        held = rids[at] == wanted if len(rids) else np.zeros(len(wanted), dtype=bool)
-        return held, similarities[at[held]]
+        held = np.zeros(len(wanted), dtype=bool)
+        if not len(wanted):
+            return held, np.zeros(0, dtype=np.float32)
+        order = np.argsort(wanted)
+        known = wanted[order]
+        at = np.minimum(np.searchsorted(known, self._rids), len(known) - 1)
+        rows = (known[at] == self._rids).nonzero()[0]
+        # Few rows are taken out of the matrix; of many that would cost more than to compare all.
+        few = 2 * len(rows) < len(self._rids)
+        near = self._matrix[rows] @ vector if few else (self._matrix @ vector)[rows]
+        places = order[at[rows]]
+        held[places] = True
+        found = np.zeros(len(wanted), dtype=np.float32)
+        found[places] = near
+        return held, found[held]
 
     def _compared(self, vector: Numbers) -> tuple[Numbers, Numbers]:
         similarities = self._matrix @ vector

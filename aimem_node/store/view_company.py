@@ -9,8 +9,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from aimem_node.store.gathering import Asked, Gathered, asked, gather
 from aimem_node.store.listing import Filter, conditions
@@ -26,8 +25,7 @@ APART_US_MAX: Final = 3_600_000_000
 TAIL_CHARS: Final = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Light:
+class Light(NamedTuple):
     """A memory without its text."""
 
     rid: int
@@ -50,8 +48,7 @@ class Light:
         return self.thread[0]
 
 
-@dataclass(frozen=True, slots=True)
-class Around:
+class Around(NamedTuple):
     """What stands beside a memory in its thread, the nearest first."""
 
     before: tuple[int, ...]
@@ -81,12 +78,9 @@ class CompanyView(ViewBase):
             (*values, json.dumps(list(rids)), *seen_values),
         )
         return {
-            row[0]: Light(
-                row[0], row[1], (row[2], row[3], row[4]), row[5], row[6], row[7], row[8], row[9],
-                row[10], row[11], row[12], bool(row[13]),
-            )
-            for row in rows
-        }  # fmt: skip
+            rid: Light(rid, record_id, (namespace, source, session), *rest)
+            for rid, record_id, namespace, source, session, *rest in rows
+        }
 
     def around(self, lights: Mapping[int, Light], each_way: int) -> dict[int, Around]:
         """Up to so many memories before and after each, whoever may see them."""
@@ -113,19 +107,25 @@ class CompanyView(ViewBase):
         return None if len(rows) > THREAD_READ_MAX else rows
 
     def _beside(self, light: Light, each_way: int) -> Around:
-        sides: list[tuple[int, ...]] = []
         within, values = _within(light.thread, (light,))
-        for sign, way in (("<", "DESC"), (">", "ASC")):
-            rows = self._connection.execute(
-                f"{_SELECT} WHERE {_IN_THREAD}{within} AND (m.created_us, m.rid) {sign} (?, ?)"
-                f" ORDER BY m.created_us {way}, m.rid {way} LIMIT ?",
-                (*light.thread, *values, light.created_us, light.rid, each_way),
-            )
-            sides.append(tuple(rid for _, rid in rows))
-        return Around(*sides)
+        sides = [
+            f"SELECT * FROM (SELECT {side}, m.rid{_FROM} WHERE {_IN_THREAD}{within}"  # noqa: S608
+            f" AND (m.created_us, m.rid) {sign} (?, ?)"
+            f" ORDER BY m.created_us {way}, m.rid {way} LIMIT ?)"
+            for side, sign, way in ((0, "<", "DESC"), (1, ">", "ASC"))
+        ]
+        asked = (*light.thread, *values, light.created_us, light.rid, each_way)
+        rows: list[tuple[Any, ...]] = self._connection.execute(
+            " UNION ALL ".join(sides), asked * 2
+        ).fetchall()
+        return Around(
+            tuple(rid for side, rid in rows if side == 0),
+            tuple(rid for side, rid in rows if side == 1),
+        )
 
 
-_SELECT: Final = "SELECT m.created_us, m.rid FROM memory m INDEXED BY memory_by_thread"
+_FROM: Final = " FROM memory m INDEXED BY memory_by_thread"
+_SELECT: Final = f"SELECT m.created_us, m.rid{_FROM}"
 _IN_THREAD: Final = "m.life = 'live' AND m.namespace = ? AND m.source = ? AND m.session = ?"
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.store.listing import Filter
-from aimem_node.store.vectors import DueRow, Nearest, VectorSpace, decoded, problem_with
+from aimem_node.store.vectors import DueRow, Nearest, VectorSpace, decoded, numbers, problem_with
 from aimem_node.store.view_base import ViewBase
 
 if TYPE_CHECKING:
@@ -85,6 +85,30 @@ class VectorView(ViewBase):
         if self._vectors is None:
             return search.in_table()
         return search.in_index(self._vectors.serve(space))
+
+    def similarities(
+        self, fingerprint: str, vector: Numbers, rids: Sequence[int]
+    ) -> dict[int, float]:
+        """How near these memories are to a vector of that space, of those that have one.
+
+        As the index has it where there is one: of a memory that was changed a moment ago that may
+        be what it said before.
+        """
+        space = self.space(fingerprint)
+        if space is None or not rids:
+            return {}
+        served = None if self._vectors is None else self._vectors.serve(space)
+        found: dict[int, float] = {}
+        if served is not None:
+            from aimem_node.store.vector_search import VectorSearch
+
+            wanted = numbers().array(rids, dtype=numbers().int64)
+            search = VectorSearch(self._connection, space, vector, Filter(), 0)
+            found = search.of(served, wanted)
+            if int(self._value("SELECT coalesce(max(vid), 0) FROM vector")) <= served.seen:
+                return found
+        others = self.vectors_of(fingerprint, [rid for rid in rids if rid not in found])
+        return found | {rid: float(vector @ other) for rid, other in others.items()}
 
     def vectors_of(self, fingerprint: str, rids: Iterable[int]) -> dict[int, Numbers]:
         """The vectors of these memories as float32, of those that have one in this space."""

@@ -95,7 +95,7 @@ def test_a_name_of_two_words_must_be_named_in_full() -> None:
 
 def test_the_day_that_was_asked_for_counts() -> None:
     june = int(datetime(2023, 6, 5, tzinfo=UTC).timestamp() * 1_000_000)
-    lights = [light(1, session=""), replace(light(2, session=""), happened_us=june)]
+    lights = [light(1, session=""), light(2, session="")._replace(happened_us=june)]
     pool = pool_of(question(held("walrus", 1, 2)), lights)
     pool.dates = asked_dates("what happened on 5 June 2023")
     assert order(pool) == [2, 1]
@@ -133,7 +133,7 @@ def test_a_neighbour_that_the_caller_does_not_see_says_nothing() -> None:
 
 def test_what_is_not_wanted_is_evidence_but_no_candidate() -> None:
     asked = question(held("walrus", 2))
-    lights = [light(1), replace(light(2), is_wanted=False), light(3)]
+    lights = [light(1), light(2)._replace(is_wanted=False), light(3)]
     found = evidence(pool_of(asked, lights, around={rid: line(5)[rid] for rid in (1, 2, 3)}))
     assert set(found) == {1, 3}
     assert found[1]["words"] == WEIGHTS["words"]
@@ -158,7 +158,7 @@ def test_what_lies_in_the_place_that_is_named_counts_more() -> None:
     asked = replace(question(held("port", 1, 2)), spoken=frozenset({"port", "of", "payments"}))
     lights = [
         light(1, session=""),
-        replace(light(2, session=""), thread=("team/payments", "api", "")),
+        light(2, session="")._replace(thread=("team/payments", "api", "")),
     ]
     pool = pool_of(asked, lights)
     assert order(pool) == [2, 1]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from aimem_node.operations import finding
-from aimem_node.operations.finding import narrowed_to
+from aimem_node.operations.finding import with_neighbours
 from aimem_node.store.view_company import Around
 from tests.aimem_node.operations.synonym_stage import Meaning, Stage
 from tests.embedding_stage import Asked
@@ -144,9 +144,8 @@ def test_two_models_are_both_asked_while_one_replaces_the_other(tmp_path: Path) 
 
 
 def test_the_company_of_what_stands_beside_is_known_without_asking_again() -> None:
-    wide = {5: Around((4, 3, 2, 1), (6, 7, 8, 9))}
-    narrow = narrowed_to(2, wide)
-    assert narrow[5] == Around((4, 3), (6, 7))
-    assert narrow[4] == Around((3, 2), (5, 6))
-    assert narrow[7] == Around((6, 5), (8, 9))
-    assert set(narrow) == {3, 4, 5, 6, 7}
+    known = with_neighbours({5: Around((4, 3), (6, 7))})
+    assert known == {
+        3: Around((), (4, 5)), 4: Around((3,), (5, 6)), 5: Around((4, 3), (6, 7)),
+        6: Around((5, 4), (7,)), 7: Around((6, 5), ()),
+    }  # fmt: skip
