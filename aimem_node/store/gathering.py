@@ -27,6 +27,7 @@ from aimem_node.store.fulltext import search
 from aimem_node.store.listing import Filter, conditions
 from aimem_node.store.schema_text import TOKENIZER
 from aimem_node.store.scripts import WORD
+from aimem_node.store.view_population import PopulationView
 from aimem_node.store.words import STOP_WORDS, marked, quoted, words_of
 
 HOLDERS_MAX: Final = 10_000
@@ -35,6 +36,8 @@ WORDS_MAX: Final = 32
 """Words of a question that are looked for, the first ones."""
 SCOPE_MAX: Final = 2_000
 """Rows of a filter that are fetched to look among, instead of trying what was found."""
+NEWER: Final = 1e-12
+"""What a row counts for itself, so that of equals the newer comes first."""
 CHUNK: Final = 200
 """Rows tried against a filter at a time."""
 TITLED: Final = 0.5
@@ -49,6 +52,8 @@ FREQUENT_FROM: Final = 100
 """Memories below which no word is frequent: one of five memories is a fifth of them."""
 PLACE_CHARS_MIN: Final = 3
 NAMES_REMEMBERED: Final = 1_000
+NAMED_MAX: Final = 500
+"""Of those that are said by somebody or kept somewhere, the newest, that are looked at."""
 NAMESAKES: Final = 20
 """Rows looked at to see what the agents are called whose ids hold a word."""
 
@@ -277,21 +282,27 @@ class _Pick:
         self._wanted = wanted
         self._where, self._values = conditions(wanted, probe=True)
         self._limit = limit
+        population = PopulationView(connection)
+        scope, whole = population.scope(wanted), population.population()
+        self._share = max(0.01, min(1.0, scope / max(1, whole)))
+        "Of all memories, how many are wanted at most."
+        self.few = self._wanted_rows() if wanted.session or scope <= SCOPE_MAX else None
+        "All that are wanted, where these are few."
         self.rids: list[int] = []
 
     def holding(self, words: Sequence[Held]) -> int:
         """Take the best of those that hold some of the words; how many do."""
         scores: dict[int, float] = {}
         for held in words:
+            weight = held.weight
             for rid in held.rows:
-                scores[rid] = scores.get(rid, 0.0) + held.weight
+                scores[rid] = scores.get(rid, rid * NEWER) + weight
             for rid in held.headed:
-                scores[rid] = scores.get(rid, 0.0) + held.weight * TITLED
+                scores[rid] = scores.get(rid, rid * NEWER) + weight * TITLED
         count = len(scores)
-        few = self._few_wanted() if count > CHUNK else None
-        if few is not None:
-            scores = {rid: score for rid, score in scores.items() if rid in few}
-        for chunk in _best_first(scores, self._limit):
+        if self.few is not None:
+            scores = {rid: score for rid, score in scores.items() if rid in self.few}
+        for chunk in _best_first(scores, int(2 * self._limit / self._share)):
             self._take(chunk)
             if len(self.rids) >= self._limit:
                 break
@@ -318,18 +329,15 @@ class _Pick:
         if not either:
             return
         rows: Iterable[tuple[Any, ...]] = self._connection.execute(
-            "SELECT m.rid FROM memory_fts CROSS JOIN memory m ON m.rid = memory_fts.rowid"  # noqa: S608
-            f" WHERE memory_fts MATCH ? AND {self._where} ORDER BY memory_fts.rowid DESC LIMIT ?",
-            (" OR ".join(either), *self._values, self._limit),
+            "SELECT m.rid FROM (SELECT rowid AS rid FROM memory_fts WHERE memory_fts MATCH ?"  # noqa: S608
+            " ORDER BY rowid DESC LIMIT ?) f CROSS JOIN memory m ON m.rid = f.rid"
+            f" WHERE {self._where} LIMIT ?",
+            (" OR ".join(either), NAMED_MAX, *self._values, self._limit),
         )
         self._add(int(rid) for (rid,) in rows)
 
-    def _few_wanted(self) -> frozenset[int] | None:
-        """All rows of a filter that are quickly found and few; None if there are more."""
-        wanted = self._wanted
-        if not (wanted.namespaces or wanted.below or wanted.session or wanted.agent_id):
-            return None
-        where, values = conditions(wanted)
+    def _wanted_rows(self) -> frozenset[int] | None:
+        where, values = conditions(self._wanted)
         rows: list[tuple[Any, ...]] = self._connection.execute(
             f"SELECT m.rid FROM memory m WHERE {where} LIMIT ?",  # noqa: S608
             (*values, SCOPE_MAX + 1),
@@ -355,15 +363,11 @@ class _Pick:
 
 
 def _best_first(scores: dict[int, float], first: int) -> Iterator[list[int]]:
-    """The rows by score, the newer first of equals: a few, then in large pieces the rest."""
-
-    def key(rid: int) -> tuple[float, int]:
-        return (scores[rid], rid)
-
-    head = heapq.nlargest(2 * first, scores, key=key)
+    """The rows by score: as many as will probably do, then in pieces the rest."""
+    head = heapq.nlargest(first, scores, key=scores.__getitem__)
     yield head
     if len(head) == len(scores):
         return
-    rest = sorted(scores.keys() - set(head), key=key, reverse=True)
+    rest = sorted(scores.keys() - set(head), key=scores.__getitem__, reverse=True)
     for at in range(0, len(rest), CHUNK):
         yield rest[at : at + CHUNK]

@@ -8,6 +8,7 @@ and numpy is not imported, until somebody wants vectors.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -160,7 +161,7 @@ class VectorIndexes:
         return future
 
     def close(self) -> None:
-        """Stop. What is not saved is read from the table at the next start."""
+        """Stop, and save what would take long to make again."""
         with self._lock:
             self._closing.set()
             thread, checks, self._checks = self._thread, self._checks, []
@@ -178,6 +179,7 @@ class VectorIndexes:
             while True:
                 self._woken.clear()
                 if self._closing.is_set():  # looked at after clearing: close sets it, then wakes
+                    self._keep()
                     return
                 pause_s = RETRY_S
                 try:
@@ -195,6 +197,12 @@ class VectorIndexes:
         finally:
             if connection is not None:
                 connection.close()
+
+    def _keep(self) -> None:
+        """Save at the end what would take long to make again. Without it only time is lost."""
+        with contextlib.suppress(apsw.Error, OSError, Failure):
+            for index in self._indexes.values():
+                index.keep()
 
     def _fail(self, cause: Exception) -> None:
         self.failed = str(cause) or type(cause).__name__

@@ -38,6 +38,9 @@ PROPOSED_GROWTH: Final = 4
 PROPOSED_MAX: Final = 4_096
 SPARE: Final = 16
 """Rows that are compared anew beyond those asked for: the index rounds more than the table."""
+SHARE_MIN: Final = 0.05
+FEW: Final = 2_000
+"""Memories that are compared one by one in any case, if no more are wanted."""
 ROWS_AT_ONCE: Final = 2_000
 
 
@@ -58,6 +61,8 @@ class VectorSearch:
         self._wanted = wanted
         self._limit = limit
         self._probe = conditions(wanted, probe=True)
+        self._share = 1.0
+        "Of all vectors, how many are wanted at most."
 
     def in_table(self) -> Nearest:
         """Without an index: compare all that is wanted as it stands in the table."""
@@ -97,14 +102,13 @@ class VectorSearch:
             return True
         if wanted.tags and not all_common(self._connection, wanted.tags):
             return True
-        population = PopulationView(self._connection).population
-        if wanted.namespaces:
-            there = sum(population(one, wanted.agent_id) for one in wanted.namespaces)
-        elif wanted.below or wanted.agent_id:
-            there = population(wanted.below, wanted.agent_id)
-        else:
+        if not (wanted.namespaces or wanted.below or wanted.agent_id):
             return False
-        return there <= EXACT_MAX
+        there = PopulationView(self._connection).scope(wanted)
+        self._share = there / count
+        # To compare a thousand takes a millisecond; to have as many proposed as leave enough of
+        # them, when a twentieth of all is wanted, takes two.
+        return there <= min(EXACT_MAX, max(FEW, count // 20))
 
     def _scope(self, rows_max: int = EXACT_MAX) -> Numbers:
         """Rows of the memories wanted; one more than that many if there are more."""
@@ -127,7 +131,7 @@ class VectorSearch:
 
     def _proposed(self, served: Served, pending: dict[int, float], missing: str) -> Nearest:
         """Have more and more proposed until enough of it is wanted."""
-        asked = max(64, PROPOSED_FIRST * self._limit)
+        asked = max(64, int(PROPOSED_FIRST * self._limit / max(self._share, SHARE_MIN)))
         while True:
             rids, similarities = _proposals(served, self._vector, asked)
             is_all = asked >= served.count

@@ -46,6 +46,8 @@ SAMPLE_SIMILARITY_MIN: Final = 0.98
 LOADED_AT_ONCE: Final = 2_000
 ADDED_PER_STEP: Final = 256
 """Vectors put into a graph before it is looked at again what is new, about 80 ms."""
+SAVED_EVERY: Final = 10_000
+"""Vectors put into a graph before it is saved again while there are more to come: 2 s of work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +269,8 @@ class SpaceIndex:
         last.add(rids, matrix)
         last.upto = int(vids[-1])
         self._tail.drop_first(rids)
+        if last.unsaved >= SAVED_EVERY:
+            self._save(last)
         return True
 
     def _tail_max(self) -> int:
@@ -323,6 +327,12 @@ class SpaceIndex:
         return upto if found is None else int(found)
 
     # -- saving and checking ---------------------------------------------------------------
+
+    def keep(self) -> None:
+        """Save what was put into a graph since it was saved, if that is worth it."""
+        for part in self._parts:
+            if part.unsaved >= ADDED_PER_STEP:
+                self._save(part)
 
     def scrub(self) -> None:
         """Write over what was removed and save again whatever may hold it."""
@@ -393,8 +403,10 @@ class SpaceIndex:
         self.served = Served(tuple(shown), self._tail.shown(), self._seen, missing)
 
     def progress(self) -> tuple[int, int]:
-        """Numbers that the index has come to terms with, and numbers there are."""
+        """Numbers that the index has come to terms with, and numbers there are. What makes the tail
+        too long is found, and is work to be done nevertheless."""
         making = sum(hole.upto - hole.part.upto for hole in self._holes if not hole.replaces)
+        making += max(0, len(self._tail) - self._tail_max())
         return self._seen - making, max(self._seen, self._total)
 
     def _rows_after(self, vid: int, upto: int, limit: int) -> list[tuple[Any, ...]]:

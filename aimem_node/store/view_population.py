@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from aimem_node.store.listing import Filter
 from aimem_node.store.view_base import ViewBase
 
 _END: Final = "\U0010ffff"
@@ -30,6 +31,15 @@ class PopulationView(ViewBase):
         """
         ranges = [(below, below + "\0"), (below + "/", below + "0")] if below else [("", _END)]
         return sum(int(self._value(_LIVE, *ends, agent_id)) for ends in ranges)
+
+    def scope(self, wanted: Filter) -> int:
+        """How many memories the filter's place and agent leave at most; other conditions may leave
+        fewer."""
+        if not wanted.namespaces:
+            return self.population(wanted.below, wanted.agent_id)
+        return sum(
+            int(self._value(_LIVE, one, one + "\0", wanted.agent_id)) for one in wanted.namespaces
+        )
 
     def population_is_right(self) -> bool:
         """Whether what was counted is what there is."""

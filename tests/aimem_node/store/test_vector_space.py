@@ -1,8 +1,12 @@
 """A long space is cut into parts that are saved once, taken up after a restart, and made again only
 where they are not what the table says."""
 
+import threading
+
 import pytest
 
+from aimem_node.store import vector_space
+from aimem_node.store.vector_file import read_about
 from tests.aimem_node.store.vectored import PRINT, Vectored, filled, names, units
 
 
@@ -115,3 +119,29 @@ def test_neighbours_that_have_lost_most_of_their_vectors_become_one_part(vectore
     vectored.again()
     vectored.settle()
     assert names(vectored.near(matrix[8])) == vectored.brute(matrix[8])
+
+
+def test_what_is_put_into_a_graph_when_the_node_stops_is_saved(vectored, monkeypatch) -> None:
+    monkeypatch.setattr(vector_space, "ADDED_PER_STEP", 20)
+    stopped = threading.Event()
+    moves = vector_space.SpaceIndex._move
+
+    def stop_while_moving(index) -> bool:
+        more = moves(index)
+        if index._moving and any(part.unsaved >= 20 for part in index._parts):
+            stopped.set()
+            vectored.store.vectors._closing.wait(30)
+        return more
+
+    monkeypatch.setattr(vector_space.SpaceIndex, "_move", stop_while_moving)
+    matrix = filled(vectored)
+    vectored.store.vectors.start()
+    assert stopped.wait(30)
+    vectored.store.close()
+    [path] = vectored.files()
+    assert read_about(path).upto >= 20
+    monkeypatch.undo()
+    vectored.store = vectored._opened()
+    vectored.settle()
+    assert vectored.store.vectors._indexes[PRINT].remade == 0
+    assert names(vectored.near(matrix[5])) == vectored.brute(matrix[5])
