@@ -34,8 +34,10 @@ HOLDERS_MAX: Final = 10_000
 """Rows fetched for all words together, 0.5 us each."""
 WORDS_MAX: Final = 32
 """Words of a question that are looked for, the first ones."""
-SCOPE_MAX: Final = 2_000
-"""Rows of a filter that are fetched to look among, instead of trying what was found."""
+SCOPE_MAX: Final = 10_000
+"""Rows of a filter that are fetched to look among, instead of trying what was found: 5 ms."""
+READ_MAX: Final = 400
+"""Of these the newest, that are read where none of the words is rare."""
 NEWER: Final = 1e-12
 """What a row counts for itself, so that of equals the newer comes first."""
 CHUNK: Final = 200
@@ -192,6 +194,14 @@ def _terms(connection: apsw.Connection, words: list[str]) -> list[Counted]:
     return list(terms.values())
 
 
+def _stem(connection: apsw.Connection, word: str) -> str:
+    """What all forms of a word begin with, nearly."""
+    tokenizer = connection.fts5_tokenizer(*TOKENIZER)
+    tokens: Any = tokenizer(word.encode(), apsw.FTS5_TOKENIZE_QUERY, None, include_offsets=False)
+    stem = str(tokens[0][0]) if tokens else word
+    return stem if word.startswith(stem) else word
+
+
 def _rows_by_field(connection: apsw.Connection, stem: str) -> list[tuple[str, int]]:
     rows: Iterable[tuple[Any, ...]] = connection.execute(
         "SELECT col, doc FROM memory_word_in WHERE term = ?", (stem,)
@@ -310,6 +320,8 @@ class _Pick:
 
     def common(self, words: Sequence[str], known: Sequence[Held]) -> tuple[Held, ...]:
         """Fill up with those that hold words which too many hold; these words, as far as known."""
+        if self.few is not None:
+            return self._common_among(words, known)
         hits = search(self._connection, " ".join(words), "any", self._wanted, self._limit).hits
         self._add(hit.rid for hit in hits)
         looked_for = {held.word for held in known}
@@ -318,6 +330,33 @@ class _Pick:
             for word in words
             if word not in looked_for
             and (rows := frozenset(hit.rid for hit in hits if word in hit.terms))
+        )
+
+    def _common_among(self, words: Sequence[str], known: Sequence[Held]) -> tuple[Held, ...]:
+        """The same among few memories: the newest of them are read, since to have the index pick
+        them out of all that hold such words would take longer."""
+        assert self.few is not None
+        stems = {word: _stem(self._connection, word) for word in words}
+        newest = heapq.nlargest(READ_MAX, self.few)
+        rows: Iterable[tuple[Any, ...]] = self._connection.execute(
+            "SELECT m.rid, m.title || ' ' || m.content || ' ' || m.tags"
+            " FROM json_each(?) j CROSS JOIN memory m ON m.rid = j.value",
+            (json.dumps(newest),),
+        )
+        holders: dict[str, set[int]] = {word: set() for word in words}
+        counts: dict[int, int] = {}
+        for rid, text in rows:
+            said = text.casefold()
+            for word, stem in stems.items():
+                if stem in said:
+                    holders[word].add(rid)
+                    counts[rid] = counts.get(rid, 0) + (word not in STOP_WORDS)
+        self._add(sorted(counts, key=lambda rid: (-counts[rid], -rid)))
+        looked_for = {held.word for held in known}
+        return tuple(
+            Held(word, 0.01 if word in STOP_WORDS else 1.0, frozenset(rids), frozenset())
+            for word, rids in holders.items()
+            if rids and word not in looked_for
         )
 
     def named(self, question: Asked) -> None:
@@ -338,11 +377,14 @@ class _Pick:
 
     def _wanted_rows(self) -> frozenset[int] | None:
         where, values = conditions(self._wanted)
-        rows: list[tuple[Any, ...]] = self._connection.execute(
-            f"SELECT m.rid FROM memory m WHERE {where} LIMIT ?",  # noqa: S608
+        # As one text, which takes a third of the time.
+        text = self._connection.execute(
+            "SELECT group_concat(rid) FROM"  # noqa: S608
+            f" (SELECT m.rid FROM memory m WHERE {where} LIMIT ?)",
             (*values, SCOPE_MAX + 1),
-        ).fetchall()
-        return frozenset(int(rid) for (rid,) in rows) if len(rows) <= SCOPE_MAX else None
+        ).get
+        rids = frozenset(map(int, text.split(","))) if text else frozenset()
+        return rids if len(rids) <= SCOPE_MAX else None
 
     def _take(self, rids: Sequence[int]) -> None:
         rows: Iterable[tuple[Any, ...]] = self._connection.execute(

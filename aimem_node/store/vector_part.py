@@ -58,7 +58,10 @@ class Part:
         "Vectors added or removed that the saved part does not know of."
         self.removed = 0
         "Of these the removed ones that nothing was written over yet."
+        self._least, self._most = NOBODY, -1
+        "Between these all memories are that have a vector here."
         if content:
+            self._least, self._most = 0, NOBODY
             self._index.load(content)
             if self._index.ndim != dimension:
                 raise ValueError("it is of another dimension")
@@ -74,12 +77,19 @@ class Part:
             keys = np.asarray(self._index.keys).astype(np.int64)
             held = np.asarray(self._index.contains(keys.astype(np.uint64)), dtype=bool)
         found: Numbers = keys[held]
+        own = found[found < NOBODY]
+        if len(own):
+            self._least, self._most = int(own.min()), int(own.max())
         return found
 
     def add(self, rids: Numbers, matrix: Numbers) -> None:
         """Add vectors of memories that have none here."""
         np = numbers()
         keys = rids.astype(np.uint64)
+        own = rids[rids < NOBODY]
+        if len(own):  # before they are there, so that nobody overlooks them
+            self._least = min(self._least, int(own.min()))
+            self._most = max(self._most, int(own.max()))
         for at in range(0, len(keys), ADDED_AT_ONCE):
             some = slice(at, at + ADDED_AT_ONCE)
             with self._lock:
@@ -116,10 +126,12 @@ class Part:
     def similarities(self, vector: Numbers, wanted: Numbers) -> tuple[Numbers, Numbers]:
         """Which of the memories wanted are here, as a mask, and how near those are."""
         np = numbers()
-        keys = wanted.astype(np.uint64)
+        held = (wanted >= self._least) & (wanted <= self._most)
+        keys = wanted[held].astype(np.uint64)
         with self._searching():
-            held = np.asarray(self._index.contains(keys), dtype=bool)
-            rows = self._rows(keys[held])
+            there = np.asarray(self._index.contains(keys), dtype=bool)
+            rows = self._rows(keys[there])
+        held[held] = there
         found = [np.empty(0, dtype=np.float32)]
         for at in range(0, len(rows), ROWS_AT_ONCE):
             bits = np.frombuffer(b"".join(rows[at : at + ROWS_AT_ONCE]), dtype=np.uint16)

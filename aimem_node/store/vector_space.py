@@ -1,8 +1,8 @@
 """The index of one space: graphs over ranges of vectors that are long there, and a tail.
 
 Every vector has a number that only goes up, and a changed vector gets a new one. So the index is
-the table in the order of numbers, cut into parts: a part is filled once, saved once, and later only
-loses vectors. What came last is the tail, which is compared exactly and is never saved: at a start
+the table in the order of numbers, cut into parts: a part is filled once and later only loses
+vectors. What came last is the tail, which is compared exactly and is never saved: at a start
 it is read from the table. Nothing ever has to be saved in a hurry, and a part that is damaged is
 made again alone, while the others serve.
 """

@@ -289,6 +289,9 @@ class View(CompanyView, LikenessView, PastView, NameView, PopulationView, Vector
 
     def namespace_counts(self, wanted: Filter, limit: int = 10_000) -> list[tuple[str, int]]:
         """Namespaces with how many of the memories wanted each holds, by name."""
+        counted = self.counted_by_namespace(wanted)
+        if counted is not None:
+            return list(counted.items())[:limit]
         where, values = conditions(wanted)
         return list(
             self._connection.execute(

@@ -1,12 +1,15 @@
 """The counts of live memories follow the memories, however those change."""
 
+from dataclasses import replace
 from typing import Any
 
 import apsw
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aimem_node.store.listing import Filter, conditions
 from aimem_node.store.schema import MIGRATIONS, migrate
+from aimem_node.store.sight import Sight
 from aimem_node.store.view import View
 
 STEPS = st.lists(
@@ -95,3 +98,26 @@ def test_a_file_of_an_earlier_version_is_counted_when_it_is_opened() -> None:
     migrate(connection, 2)
     assert View(connection).population("a") == 3
     assert View(connection).population_is_right()
+
+
+@settings(deadline=None, max_examples=60)
+@given(STEPS, st.sampled_from([(), ("a",), ("a", "ab")]), st.sampled_from(["", "a"]))
+def test_counting_by_namespace_is_the_same_as_looking_at_each(
+    steps: list[tuple[int, str, str, str]], namespaces: tuple[str, ...], below: str
+) -> None:
+    connection = fresh()
+    put(connection, 99, "_messages/ann", "x", "live")
+    for rid, namespace, agent, life in steps:
+        put(connection, rid, namespace, agent, life)
+        connection.execute(
+            "UPDATE memory SET expires_us = ? WHERE rid = ?", (5 if rid % 2 else 50, rid)
+        )
+    wanted = Filter(namespaces=namespaces, below=below, but_below="_messages", now_us=10)
+    where, values = conditions(wanted)
+    looked = connection.execute(
+        f"SELECT m.namespace, count(*) FROM memory m WHERE {where} GROUP BY 1 ORDER BY 1", values
+    )
+    assert View(connection).counted_by_namespace(wanted) == dict(looked.fetchall())
+    assert View(connection).counted_by_namespace(replace(wanted, tier="long")) is None
+    seen = replace(wanted, sight=Sight(place="a"))
+    assert View(connection).counted_by_namespace(seen) is None
