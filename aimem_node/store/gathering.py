@@ -15,6 +15,7 @@ from __future__ import annotations
 import heapq
 import json
 import math
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -50,6 +51,11 @@ ADDED_SHARE: Final = 0.4
 """What is left of the weight of a word that is not the question's own."""
 FREQUENT_SHARE: Final = 0.2
 """Words in more of the memories than this tell nothing about meaning."""
+REMEMBERED_FROM: Final = 5_000
+"""Memories with a word from which on their number is remembered: to count them takes a millisecond
+for each 100,000, and some more or fewer make no difference."""
+REMEMBERED_S: Final = 60.0
+FREQUENT_REMEMBERED: Final = 4_096
 FREQUENT_FROM: Final = 100
 """Memories below which no word is frequent: one of five memories is a fifth of them."""
 PLACE_CHARS_MIN: Final = 3
@@ -203,10 +209,23 @@ def _stem(connection: apsw.Connection, word: str) -> str:
 
 
 def _rows_by_field(connection: apsw.Connection, stem: str) -> list[tuple[str, int]]:
+    key = (connection.filename, stem)
+    known = _frequent.get(key)
+    if known is not None and known[0] > time.monotonic():
+        return known[1]
     rows: Iterable[tuple[Any, ...]] = connection.execute(
         "SELECT col, doc FROM memory_word_in WHERE term = ?", (stem,)
     )
-    return [(str(field), int(count)) for field, count in rows]
+    found = [(str(field), int(count)) for field, count in rows]
+    if max((count for _, count in found), default=0) >= REMEMBERED_FROM:
+        if len(_frequent) >= FREQUENT_REMEMBERED:
+            _frequent.clear()
+        _frequent[key] = (time.monotonic() + REMEMBERED_S, found)
+    return found
+
+
+_frequent: dict[tuple[str, str], tuple[float, list[tuple[str, int]]]] = {}
+"""In how many memories frequent words stand, and until when that is believed."""
 
 
 def _names(

@@ -13,8 +13,11 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Final
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import apsw
 
@@ -25,8 +28,9 @@ from aimem_node.store.view_population import PopulationView
 if TYPE_CHECKING:
     from aimem_node.store.vector_part import Part
     from aimem_node.store.vector_space import Served
-    from aimem_node.store.vector_tail import Shown
     from aimem_node.store.vectors import Numbers
+
+    Found: TypeAlias = tuple[Numbers, Numbers]
 
 EXACT_MAX: Final = 10_000
 """Memories that are compared one by one: 10 ms, most of it to fetch their vectors."""
@@ -38,6 +42,9 @@ PROPOSED_GROWTH: Final = 4
 PROPOSED_MAX: Final = 4_096
 SPARE: Final = 16
 """Rows that are compared anew beyond those asked for: the index rounds more than the table."""
+ASKED_BESIDE_FROM: Final = 4
+"""Parts from which on some are asked by other threads. A search lets others run meanwhile."""
+WORKERS: Final = max(1, min(4, (os.cpu_count() or 1) - 1))
 SHARE_MIN: Final = 0.05
 FEW: Final = 2_000
 """Memories that are compared one by one in any case, if no more are wanted."""
@@ -258,7 +265,7 @@ def _proposals(served: Served, vector: Numbers, count: int) -> tuple[Numbers, Nu
     np = numbers()
     parts = len(served.parts)
     each = count if parts <= 1 else max(min(count, 256), 2 * count // parts)
-    found = [part.propose(vector, each) for part in served.parts]
+    found = _each(served.parts, lambda part: part.propose(vector, each))
     found.append(served.tail.propose(vector, count))
     rids = np.concatenate([rids for rids, _ in found])
     similarities = np.concatenate([similarities for _, similarities in found])
@@ -269,19 +276,39 @@ def _proposals(served: Served, vector: Numbers, count: int) -> tuple[Numbers, Nu
     return rids, similarities[at]
 
 
+def _each(parts: Sequence[Part], work: Callable[[Part], Found]) -> list[Found]:
+    """What becomes of each part, in their order; of many, some are asked on other cores."""
+    if len(parts) < ASKED_BESIDE_FROM:
+        return [work(part) for part in parts]
+
+    def in_turn(some: Sequence[Part]) -> list[Found]:
+        return [work(part) for part in some]
+
+    share = -(-len(parts) // (WORKERS + 1))
+    later = [
+        _workers().submit(in_turn, parts[at : at + share]) for at in range(share, len(parts), share)
+    ]
+    found = in_turn(parts[:share])
+    for one in later:
+        found += one.result()
+    return found
+
+
+@cache
+def _workers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(WORKERS, thread_name_prefix="aimem-vectors-beside")
+
+
 def _gathered(served: Served, vector: Numbers, scope: Numbers) -> tuple[Numbers, Numbers]:
-    """How near these are, of those that the index holds: (rids, similarities)."""
+    """How near these are, of those that the index holds: (rids, similarities), each rid once."""
     np = numbers()
-    found: list[tuple[Numbers, Numbers]] = []
-    left = scope
-    pieces: list[Shown | Part] = [served.tail, *reversed(served.parts)]
-    for piece in pieces:
-        held, similarities = piece.similarities(vector, left)
-        found.append((left[held], similarities))
-        left = left[~held]
-        if not len(left):
-            break
-    return (
-        np.concatenate([rids for rids, _ in found]),
-        np.concatenate([similarities for _, similarities in found]),
-    )
+    held, similarities = served.tail.similarities(vector, scope)
+    rids, found = [scope[held]], [similarities]
+    left = scope[~held]
+    if len(left):
+        newest_first = served.parts[::-1]
+        for there, near in _each(newest_first, lambda part: part.similarities(vector, left)):
+            rids.append(left[there])
+            found.append(near)
+    every, at = np.unique(np.concatenate(rids), return_index=True)
+    return every, np.concatenate(found)[at]
