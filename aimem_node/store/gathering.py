@@ -60,6 +60,9 @@ FREQUENT_FROM: Final = 100
 """Memories below which no word is frequent: one of five memories is a fifth of them."""
 PLACE_CHARS_MIN: Final = 3
 NAMES_REMEMBERED: Final = 1_000
+NEWEST_READ: Final = 6
+"""Rows read for each that is to be found by frequent words alone, 5 us each."""
+NEWEST_READ_MAX: Final = 2_000
 NAMED_MAX: Final = 500
 """Of those that are said by somebody or kept somewhere, the newest, that are looked at."""
 NAMESAKES: Final = 20
@@ -341,15 +344,33 @@ class _Pick:
         """Fill up with those that hold words which too many hold; these words, as far as known."""
         if self.few is not None:
             return self._common_among(words, known)
-        hits = search(self._connection, " ".join(words), "any", self._wanted, self._limit).hits
-        self._add(hit.rid for hit in hits)
+        holding = self._newest_holding(words)
+        if not holding:  # the filter wants few of these: it is looked for thoroughly
+            hits = search(self._connection, " ".join(words), "any", self._wanted, self._limit).hits
+            holding = {hit.rid: set(hit.terms) for hit in hits}
+        self._add(sorted(holding, key=lambda rid: (-len(holding[rid] - STOP_WORDS), -rid)))
         looked_for = {held.word for held in known}
         return tuple(
             Held(word, 0.01 if word in STOP_WORDS else 1.0, rows, frozenset())
             for word in words
             if word not in looked_for
-            and (rows := frozenset(hit.rid for hit in hits if word in hit.terms))
+            and (rows := frozenset(rid for rid, held in holding.items() if word in held))
         )
+
+    def _newest_holding(self, words: Sequence[str]) -> dict[int, set[str]]:
+        """Of the newest rows that hold some of the words those that are wanted, and which."""
+        words = list(dict.fromkeys(words))[:WORDS_MAX]
+        read = min(NEWEST_READ_MAX, int(NEWEST_READ * self._limit / self._share))
+        rows: Iterable[tuple[Any, ...]] = self._connection.execute(
+            "SELECT m.rid, f.bits FROM (SELECT rowid AS rid, memory_terms(memory_fts) AS bits"  # noqa: S608
+            " FROM memory_fts WHERE memory_fts MATCH ? ORDER BY rowid DESC LIMIT ?) f"
+            f" CROSS JOIN memory m ON m.rid = f.rid WHERE {self._where}",
+            (quoted(words, "OR"), read, *self._values),
+        )
+        return {
+            int(rid): {word for at, word in enumerate(words) if bits >> at & 1}
+            for rid, bits in rows
+        }
 
     def _common_among(self, words: Sequence[str], known: Sequence[Held]) -> tuple[Held, ...]:
         """The same among few memories: the newest of them are read, since to have the index pick

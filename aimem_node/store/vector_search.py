@@ -264,7 +264,7 @@ def _proposals(served: Served, vector: Numbers, count: int) -> tuple[Numbers, Nu
     """The nearest of all parts and of the tail: (rids, similarities), each rid once."""
     np = numbers()
     parts = len(served.parts)
-    each = count if parts <= 1 else max(min(count, 256), 2 * count // parts)
+    each = count if parts <= 1 else max(min(count, 128), 2 * count // parts)
     found = _each(served.parts, lambda part: part.propose(vector, each))
     found.append(served.tail.propose(vector, count))
     rids = np.concatenate([rids for rids, _ in found])
