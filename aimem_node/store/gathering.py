@@ -37,6 +37,8 @@ WORDS_MAX: Final = 32
 """Words of a question that are looked for, the first ones."""
 SCOPE_MAX: Final = 10_000
 """Rows of a filter that are fetched to look among, instead of trying what was found: 5 ms."""
+NARROW_SHARE: Final = 0.5
+"""Where more than this of all is wanted, what is found is tried and mostly wanted."""
 READ_MAX: Final = 400
 """Of these the newest, that are read where none of the words is rare."""
 NEWER: Final = 1e-12
@@ -318,7 +320,8 @@ class _Pick:
         scope, whole = population.scope(wanted), population.population()
         self._share = max(0.01, min(1.0, scope / max(1, whole)))
         "Of all memories, how many are wanted at most."
-        self.few = self._wanted_rows() if wanted.session or scope <= SCOPE_MAX else None
+        is_narrow = wanted.session or (scope <= SCOPE_MAX and scope < NARROW_SHARE * whole)
+        self.few = self._wanted_rows() if is_narrow else None
         "All that are wanted, where these are few."
         self.rids: list[int] = []
 

@@ -124,9 +124,12 @@ class Run:
     def series(self) -> list[Series]:
         """All that was asked, with the cross-validation of the weights."""
         by_meaning = {way.name: way.by_meaning for way in self.options.ways}
+        again = {way.name for way in self.options.ways if way.rerank != "off"}
         found = []
         for (keeping, way), asked in self.asked.items():
-            trial = weights.tried(asked) if keeping == APART else None
+            # What was read again is in an order that the weights alone do not make.
+            is_weighed = keeping == APART and way not in again
+            trial = weights.tried(asked) if is_weighed else None
             longest_s = self.longest_s[keeping, way]
             found.append(Series(keeping, way, tuple(asked), by_meaning[way], longest_s, trial))
         return found
