@@ -363,6 +363,8 @@ class _Pick:
     def _newest_holding(self, words: Sequence[str]) -> dict[int, set[str]]:
         """Of the newest rows that hold some of the words those that are wanted, and which."""
         words = list(dict.fromkeys(words))[:WORDS_MAX]
+        if not words:
+            return {}
         read = min(NEWEST_READ_MAX, int(NEWEST_READ * self._limit / self._share))
         rows: Iterable[tuple[Any, ...]] = self._connection.execute(
             "SELECT m.rid, f.bits FROM (SELECT rowid AS rid, memory_terms(memory_fts) AS bits"  # noqa: S608
