@@ -174,7 +174,7 @@ def near_duplicates(call: ReadCall, request: NearDuplicatesRequest) -> NearDupli
         pairs=tuple(pairs),
         count=len(pairs),
         looked_at=looked_at,
-        cursor=write_cursor("near_duplicates", then) or None,
+        next_cursor=write_cursor("near_duplicates", then),
         method=VECTOR if pairing.has_vectors else KEYWORD,
         unavailable=pairing.unavailable,
     )

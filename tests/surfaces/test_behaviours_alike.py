@@ -46,7 +46,7 @@ def test_pairs_that_say_nearly_the_same_are_told_with_the_one_to_keep(way: Any, 
     new(way, place, "Lunch", "soup")
     found = way.call("NearDuplicates", namespace=f"{place}/*", threshold=0.7, limit=10)
     assert (found["looked_at"], found["method"]) == (4, "keyword")
-    assert "cursor" not in found
+    assert found["next_cursor"] == ""
     pairs = [(pair["keep"]["id"], pair["other"]["id"]) for pair in found["pairs"]]
     assert pairs[0] == (first, copy)
     assert set(pairs[1:]) == {(first, near), (copy, near)}

@@ -74,8 +74,8 @@ class NearDuplicatesResponse(Value):
     count: int = 0
     looked_at: int = 0
     """Memories that were looked at."""
-    cursor: str | None = None
-    """Where to go on; absent at the end."""
+    next_cursor: str = ""
+    """Give it as cursor for the next page; empty at the end."""
     method: str = ""
     """keyword or vector: how they were compared."""
     unavailable: tuple[str, ...] = ()

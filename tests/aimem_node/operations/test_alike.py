@@ -41,9 +41,9 @@ def pairs_of(found: dict[str, Any]) -> list[frozenset[str]]:
 def pages(node: Harness, **fields: Any) -> list[dict[str, Any]]:
     """All answers up to the end."""
     found = [node.call("NearDuplicates", **fields)]
-    while found[-1].get("cursor"):
+    while found[-1]["next_cursor"]:
         assert found[-1]["looked_at"] or found[-1]["pairs"], "it goes on"
-        found.append(node.call("NearDuplicates", cursor=found[-1]["cursor"], **fields))
+        found.append(node.call("NearDuplicates", cursor=found[-1]["next_cursor"], **fields))
     return found
 
 
@@ -195,7 +195,7 @@ def test_a_pair_is_found_by_meaning_and_the_older_one_is_kept(knowing: MeaningNo
     assert (pair["keep"]["id"], pair["other"]["id"]) == (first, second)
     assert pair["similarity"] == pytest.approx(0.93, abs=0.01)
     assert (found["count"], found["looked_at"], found["method"]) == (1, 3, "vector")
-    assert "cursor" not in found
+    assert found["next_cursor"] == ""
     assert knowing.model.asked == []
     assert knowing.call("NearDuplicates", threshold=0.95)["pairs"] == []
 
