@@ -12,7 +12,7 @@ repeats the words of its question, so "what did she research?" is found by the l
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -115,12 +115,18 @@ def most(pool: Pool) -> float:
     return sum(max(0.0, weight) for name, weight in WEIGHTS.items() if name not in missing)
 
 
-def preliminary(question: Question, near: Mapping[int, float], rids: Iterable[int]) -> list[int]:
-    """Candidates by what they hold and mean themselves: best first."""
-    rids = list(rids)
-    alone = _scaled(_words_alone(question, rids))
-    scores = {rid: alone.get(rid, 0.0) + near.get(rid, 0.0) for rid in rids}
-    return sorted(rids, key=lambda rid: (-scores[rid], -rid))
+def preliminary(
+    question: Question, near: Mapping[int, float], lights: Mapping[int, Light]
+) -> list[int]:
+    """Candidates by what they hold and mean themselves: best first, of equals the newest, in the
+    same order on every node that has them: rows are numbered as they came there."""
+    alone = _scaled(_words_alone(question, list(lights)))
+    scores = {rid: round(alone.get(rid, 0.0) + near.get(rid, 0.0), 9) for rid in lights}
+
+    def order(rid: int) -> tuple[float, int, str]:
+        return (-scores[rid], -lights[rid].created_us, lights[rid].record_id)
+
+    return sorted(lights, key=order)
 
 
 def _seen_beside(pool: Pool, rid: int) -> list[tuple[int, float]]:

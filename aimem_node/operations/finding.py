@@ -110,7 +110,8 @@ class _Company:
         question, view, lights = self._gathered.question, self._call.view, self._lights
         self._know(meant.rids)
         every = {*self._gathered.rids, *meant.rids}
-        first = preliminary(question, meant.near, every & lights.keys())[:CANDIDATES]
+        seen = {rid: lights[rid] for rid in every & lights.keys()}
+        first = preliminary(question, meant.near, seen)[:CANDIDATES]
         best = first[:WITH_COMPANY]
         self._look_around(best)
         around = with_neighbours({rid: self._around[rid] for rid in best})

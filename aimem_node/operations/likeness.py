@@ -173,7 +173,7 @@ def differences(one: Said, other: Said) -> tuple[str, ...]:
 def is_filled_in(one: Said, other: Said) -> bool:
     """Whether they are one text that has other words in some places: half of the words or more
     are the same in the same order, and wherever they differ each has a word of its own."""
-    a, b = one.words, other.words
+    a, b = sorted((one.words, other.words))  # laid side by side the same way for both
     if max(len(a), len(b)) > FILLED_IN_WORDS_MAX:
         return False
     from difflib import SequenceMatcher  # only where two texts are near

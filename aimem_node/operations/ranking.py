@@ -59,7 +59,8 @@ class Ranked:
     @property
     def order(self) -> tuple[float, int, str]:
         """Best first; of equals the one written last."""
-        return (-self.score, -self.lamport, self.record_id)
+        # Sums in another order differ by less: the order must be the same on every node.
+        return (-round(self.score, 9), -self.lamport, self.record_id)
 
     @property
     def factors(self) -> dict[str, float]:

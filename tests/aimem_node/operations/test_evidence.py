@@ -151,7 +151,21 @@ def test_a_score_is_measured_by_what_the_question_could_earn() -> None:
 
 def test_candidates_are_chosen_by_words_and_meaning_alike() -> None:
     asked = question(held("walrus", 1, 2))
-    assert preliminary(asked, {2: 1.0, 3: 0.9}, [1, 2, 3]) == [2, 1, 3]
+    lights = {rid: light(rid) for rid in (1, 2, 3)}
+    assert preliminary(asked, {2: 1.0, 3: 0.9}, lights) == [2, 1, 3]
+
+
+def test_of_equal_candidates_the_order_does_not_depend_on_the_numbers_of_their_rows() -> None:
+    """Rows are numbered as they came to a node, and every node answers alike."""
+    asked = question(held("walrus", *range(40)))
+    orders = []
+    for shift in (7, 23):
+        those = {
+            (at * shift) % 40: light(at)._replace(rid=(at * shift) % 40, created_us=at // 4)
+            for at in range(40)
+        }
+        orders.append([those[rid].record_id for rid in preliminary(asked, {}, those)])
+    assert orders[0] == orders[1]
 
 
 def test_what_lies_in_the_place_that_is_named_counts_more() -> None:
