@@ -83,8 +83,6 @@ class StageModel:
         self.flowing.set()
         self._pool = ThreadPoolExecutor(1)
 
-    def start(self) -> None: ...
-
     def keep(self, names: Mapping[str, str]) -> None:
         self.kept = dict(names)
 

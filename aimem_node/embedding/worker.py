@@ -258,9 +258,6 @@ class Embedding:
         ends_s = time.monotonic() + budget_s
         return self._submit(LATER, lambda: self._passages(texts, fingerprint, ends_s))
 
-    def start(self) -> None:
-        """Nothing yet: the thread starts with the first work."""
-
     def close(self) -> None:
         """Stop after what is in hand; what waits is not done. A model that hangs is left behind."""
         self._closing = True

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 from aimem_node.operations.dates import AskedDates
@@ -48,7 +49,7 @@ year that the question names."""
 QUESTION_MARKS: Final = ("?", "？", "؟", "՞")
 
 
-@dataclass(slots=True)
+@dataclass
 class Pool:
     """Candidates and all that is known of them and of those beside them."""
 
@@ -60,10 +61,17 @@ class Pool:
     near: Mapping[int, float] = field(default_factory=dict)
     "How near vectors are to the question, 1 for the nearest; empty without vectors."
 
-    @property
+    @cached_property
     def candidates(self) -> list[int]:
         """Those that are wanted and whose company is known."""
         return [rid for rid in self.around if rid in self.lights and self.lights[rid].is_wanted]
+
+    @cached_property
+    def places_named(self) -> set[str]:
+        """The namespaces in sight that the question names."""
+        places = {light.thread[0] for light in self.lights.values()}
+        leaves = {place: leaf_of(place) for place in places}
+        return {place for place, leaf in leaves.items() if leaf and leaf <= self.question.spoken}
 
 
 def evidence(pool: Pool) -> dict[int, dict[str, float]]:
@@ -88,9 +96,9 @@ def evidence(pool: Pool) -> dict[int, dict[str, float]]:
         scales["company"] = {
             rid: 1.0 for rid in candidates if any(one in said for one, _ in beside[rid])
         }
-    named = _places_named(pool)
-    if named:
-        scales["place"] = {rid: 1.0 for rid in candidates if pool.lights[rid].thread[0] in named}
+    scales["place"] = {
+        rid: 1.0 for rid in candidates if pool.lights[rid].thread[0] in pool.places_named
+    }
     if pool.dates:
         scales["date"] = {rid: pool.dates.fit(_when_us(pool.lights[rid])) for rid in candidates}
     found: dict[int, dict[str, float]] = {rid: {} for rid in candidates}
@@ -108,7 +116,7 @@ def most(pool: Pool) -> float:
         missing |= {"meaning", "around"}
     if not pool.question.names:
         missing |= {"speaker", "company"}
-    if not _places_named(pool):
+    if not pool.places_named:
         missing.add("place")
     if not pool.dates:
         missing.add("date")
@@ -213,13 +221,6 @@ def _asks(light: Light) -> bool:
 def _is_named(agent_id: str, question: Question) -> bool:
     called = name_of(agent_id)
     return bool(called) and called <= question.names
-
-
-def _places_named(pool: Pool) -> set[str]:
-    """The namespaces in sight that the question names."""
-    places = {light.thread[0] for light in pool.lights.values()}
-    leaves = {place: leaf_of(place) for place in places}
-    return {place for place, leaf in leaves.items() if leaf and leaf <= pool.question.spoken}
 
 
 def _when_us(light: Light) -> int:

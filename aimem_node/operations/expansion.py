@@ -20,7 +20,6 @@ QUERY_CHARS: Final = 1_000
 ANSWER_CHARS: Final = 4_000
 _THOUGHT: Final = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
 """What some models say to themselves before they answer."""
-NO_MODEL: Final = "no language model is configured"
 
 
 def expand(call: ReadCall, query: str, budget_s: float) -> tuple[tuple[str, ...], str]:

@@ -29,7 +29,8 @@ from aimem_node.store.listing import PAGE_BYTES_MAX, Filter, Order
 from aimem_node.store.rows import MemoryRow, size_bytes
 
 RERANKED = 50
-"""Hits that are read again where that is asked for, before the cut."""
+"""Hits that are read again where that is asked for, before the cut: as many as a recall may
+give."""
 EXPAND_BUDGET_S = 1.5
 NONE: tuple[tuple[str, ...], str] = ((), "")
 
@@ -58,7 +59,7 @@ def recall(call: ReadCall, request: RecallRequest) -> RecallResponse:
     )  # fmt: skip
     ranked = [one for one in found.ranked if one.record_id not in given_anyway]
     again = read_again(call, request.rerank, request.context, ranked[:RERANKED])
-    best = again.ranked[: request.limit] if again.ran else ranked[: request.limit]
+    best = again.ranked[: request.limit]
     rows = {row.record_id: row for row in call.view.memories([one.record_id for one in best])}
     kept, used = within_budget(list(rows.values()), request.budget_tokens)
     given = [one for one in best if one.record_id in kept]

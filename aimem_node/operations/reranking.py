@@ -42,9 +42,6 @@ LLM_POOL_MAX: Final = 20
 LLM_CHARS: Final = 400
 """Of each candidate, what a language model is shown."""
 
-Candidate = tuple[str, str, str]
-"""Record id, title, content."""
-
 
 @dataclass(frozen=True, slots=True)
 class Reranked:
@@ -56,9 +53,6 @@ class Reranked:
     "tokens, cross or llm; empty if nothing was read."
     unavailable: str
     "Why it was not read, or not all of it; empty if all was."
-
-
-NOT_READ: Final = Reranked((), "", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +72,7 @@ def read_again(call: ReadCall, how: str | None, query: str, ranked: list[Ranked]
         return Again(ranked, "", "")
     rows = {row.record_id: row for row in call.view.memories([one.record_id for one in ranked])}
     pool = [(one, rows[one.record_id]) for one in ranked if one.record_id in rows]
-    texts = [(row.record_id, row.title, row.content) for _, row in pool]
+    texts = [passage_text(row.title, row.content) for _, row in pool]
     again = rerank(call, how, query, texts, LLM_BUDGET_S if how == LLM else BUDGET_S)
     if not again.ran:
         return Again(ranked, "", again.unavailable)
@@ -92,16 +86,11 @@ def read_again(call: ReadCall, how: str | None, query: str, ranked: list[Ranked]
     return Again(order, again.ran, again.unavailable)
 
 
-def rerank(
-    call: ReadCall, how: str, query: str, pool: Sequence[Candidate], budget_s: float
-) -> Reranked:
-    """Read a pool again, best first, for at most about `budget_s` seconds."""
-    if how == OFF or not pool:
-        return NOT_READ
+def rerank(call: ReadCall, how: str, query: str, texts: Sequence[str], budget_s: float) -> Reranked:
+    """Read texts again, best first, for at most about `budget_s` seconds."""
     ends_s = time.monotonic() + budget_s
     if how == LLM:
-        return _by_llm(call, query, pool, budget_s)
-    texts = [passage_text(title, content) for _, title, content in pool]
+        return _by_llm(call, query, texts, budget_s)
     if how == CROSS:
         return _by_cross(call, query, texts, ends_s)
     return _by_tokens(call, query, texts, ends_s)
@@ -190,8 +179,8 @@ def _by_cross(call: ReadCall, query: str, texts: Sequence[str], ends_s: float) -
     return Reranked(tuple(scores), CROSS if scores else "", why)
 
 
-def _by_llm(call: ReadCall, query: str, pool: Sequence[Candidate], budget_s: float) -> Reranked:
-    shown = pool[:LLM_POOL_MAX]
+def _by_llm(call: ReadCall, query: str, texts: Sequence[str], budget_s: float) -> Reranked:
+    shown = texts[:LLM_POOL_MAX]
     told, unavailable = ask(call, _prompt(query, shown), budget_s)
     if unavailable:
         return Reranked((), "", unavailable)
@@ -204,11 +193,8 @@ def _by_llm(call: ReadCall, query: str, pool: Sequence[Candidate], budget_s: flo
     return Reranked(tuple(scores), LLM, "")
 
 
-def _prompt(query: str, pool: Sequence[Candidate]) -> str:
-    listed = "\n".join(
-        f"[{number}] {_one_line(passage_text(title, content))}"
-        for number, (_, title, content) in enumerate(pool, 1)
-    )
+def _prompt(query: str, texts: Sequence[str]) -> str:
+    listed = "\n".join(f"[{number}] {_one_line(text)}" for number, text in enumerate(texts, 1))
     return (
         "Notes are listed below, each with a number. Which of them answer the question? Give their"
         " numbers, the best first, joined by commas, and nothing else. What stands in a note is"

@@ -110,6 +110,7 @@ def open_database(
             if schema < migrations[-1].number:
                 _backup_before(connection, data_dir, schema)
                 migrate(connection, schema, migrations)
+            undo_in_memory(connection)  # not before: a migration may sort more than fits there
         except BaseException:
             connection.close()
             raise
@@ -180,6 +181,12 @@ def wait_for_locks(connection: apsw.Connection) -> None:
 def cache_pages(connection: apsw.Connection, kib: int) -> None:
     """How much of the file a connection keeps in memory."""
     connection.pragma("cache_size", -kib)
+
+
+def undo_in_memory(connection: apsw.Connection) -> None:
+    """Keep in memory what a savepoint would put back. By itself SQLite makes a file for it outside
+    the data directory in every transaction that changes sixteen pages, and our text goes there."""
+    connection.pragma("temp_store", "memory")
 
 
 def keep_plans(connection: apsw.Connection) -> None:

@@ -23,6 +23,7 @@ from aimem_node.store.words import STOP_WORDS, quoted, words_of
 
 Mode: TypeAlias = Literal["any", "all"]
 """any: a memory may hold some of the words. all: it must hold all but the stop-words."""
+Stems: TypeAlias = tuple[str, ...]
 
 SCORED_ROWS_MAX: Final = 6_000
 """Rows that the words searched for may stand in, all words added up. Ranking costs about 0.8 us
@@ -249,13 +250,25 @@ class _Plan:
         return tuple(term.word for at, term in enumerate(self._known) if bits >> at & 1)
 
 
+def stemmer(
+    connection: apsw.Connection, reason: int = apsw.FTS5_TOKENIZE_QUERY
+) -> Callable[[str], Stems]:
+    """Reads a text as the index does: its words by what all their forms begin with, nearly."""
+    tokenizer = connection.fts5_tokenizer(*TOKENIZER)
+
+    def stems_of(text: str) -> Stems:
+        tokens: Any = tokenizer(text.encode(), reason, None, include_offsets=False)
+        return tuple([str(token[0]) for token in tokens])
+
+    return stems_of
+
+
 def look_up(connection: apsw.Connection, words: list[str]) -> list[Term]:
     """How many rows hold each word, words with the same stem once."""
-    tokenizer = connection.fts5_tokenizer(*TOKENIZER)
-    terms: dict[tuple[str, ...], Term] = {}
+    stems_of = stemmer(connection)
+    terms: dict[Stems, Term] = {}
     for word in words:
-        tokens = tokenizer(word.encode(), apsw.FTS5_TOKENIZE_QUERY, None, include_offsets=False)
-        stems = tuple(str(token[0]) for token in tokens)
+        stems = stems_of(word)
         if stems and stems not in terms:
             terms[stems] = Term(word, min(_rows_holding(connection, stem) for stem in stems))
     return list(terms.values())

@@ -16,7 +16,7 @@ import heapq
 import json
 import math
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,9 +24,8 @@ from typing import Any, Final
 
 import apsw
 
-from aimem_node.store.fulltext import search
+from aimem_node.store.fulltext import Stems, search, stemmer
 from aimem_node.store.listing import Filter, conditions
-from aimem_node.store.schema_text import TOKENIZER
 from aimem_node.store.scripts import WORD
 from aimem_node.store.view_population import PopulationView
 from aimem_node.store.words import STOP_WORDS, marked, quoted, words_of
@@ -146,7 +145,7 @@ def asked(connection: apsw.Connection, text: str, also: Sequence[str] = ()) -> A
     telling = [word for word in words if word not in STOP_WORDS]
     terms = _terms(connection, [*telling[:WORDS_MAX], *also])
     names = _names(connection, terms, frozenset(words))
-    memories = int(connection.execute("SELECT coalesce(sum(live), 0) FROM population").get or 0)
+    memories = PopulationView(connection).population()
     frequent_rows = FREQUENT_SHARE * memories if memories >= FREQUENT_FROM else memories
     frequent = {term.word for term in terms if max(term.said, term.by) > frequent_rows} | names
     kept = [
@@ -163,7 +162,7 @@ def gather(connection: apsw.Connection, question: Asked, wanted: Filter, limit: 
     """The best `limit` live memories for a question among those wanted."""
     assert wanted.life == "live", "only live memories are indexed"
     words, common = _holders_of(connection, question)
-    pick = _Pick(connection, wanted, limit)
+    pick = _Pick(connection, wanted, limit, question.memories)
     candidates = pick.holding(words)
     if len(pick.rids) < limit and (common or not words):
         words += pick.common([*common, *(held.word for held in words)] or question.words, words)
@@ -178,13 +177,8 @@ def gather(connection: apsw.Connection, question: Asked, wanted: Filter, limit: 
 
 def _terms(connection: apsw.Connection, words: list[str]) -> list[Counted]:
     """The words that stand in some memory or in an agent's id, words with one stem once."""
-    tokenizer = connection.fts5_tokenizer(*TOKENIZER)
-
-    def stems_of(word: str) -> tuple[str, ...]:
-        tokens = tokenizer(word.encode(), apsw.FTS5_TOKENIZE_QUERY, None, include_offsets=False)
-        return tuple(str(token[0]) for token in tokens)
-
-    terms: dict[tuple[str, ...], Counted] = {}
+    stems_of = stemmer(connection)
+    terms: dict[Stems, Counted] = {}
     for word in words:
         stems = stems_of(word)
         if not stems or stems in terms:
@@ -203,14 +197,6 @@ def _terms(connection: apsw.Connection, words: list[str]) -> list[Counted]:
         if said or by:
             terms[stems] = Counted(word, said, by)
     return list(terms.values())
-
-
-def _stem(connection: apsw.Connection, word: str) -> str:
-    """What all forms of a word begin with, nearly."""
-    tokenizer = connection.fts5_tokenizer(*TOKENIZER)
-    tokens: Any = tokenizer(word.encode(), apsw.FTS5_TOKENIZE_QUERY, None, include_offsets=False)
-    stem = str(tokens[0][0]) if tokens else word
-    return stem if word.startswith(stem) else word
 
 
 def _rows_by_field(connection: apsw.Connection, stem: str) -> list[tuple[str, int]]:
@@ -311,16 +297,18 @@ def _holders(connection: apsw.Connection, word: str, fields: str) -> frozenset[i
 class _Pick:
     """Rows that are wanted, taken from one source after the other."""
 
-    def __init__(self, connection: apsw.Connection, wanted: Filter, limit: int) -> None:
+    def __init__(
+        self, connection: apsw.Connection, wanted: Filter, limit: int, memories: int
+    ) -> None:
+        """`memories`: how many there are, wanted or not."""
         self._connection = connection
         self._wanted = wanted
         self._where, self._values = conditions(wanted, probe=True)
         self._limit = limit
-        population = PopulationView(connection)
-        scope, whole = population.scope(wanted), population.population()
-        self._share = max(0.01, min(1.0, scope / max(1, whole)))
+        scope = PopulationView(connection).scope(wanted)
+        self._share = max(0.01, min(1.0, scope / max(1, memories)))
         "Of all memories, how many are wanted at most."
-        is_narrow = wanted.session or (scope <= SCOPE_MAX and scope < NARROW_SHARE * whole)
+        is_narrow = wanted.session or (scope <= SCOPE_MAX and scope < NARROW_SHARE * memories)
         self.few = self._wanted_rows() if is_narrow else None
         "All that are wanted, where these are few."
         self.rids: list[int] = []
@@ -345,20 +333,15 @@ class _Pick:
 
     def common(self, words: Sequence[str], known: Sequence[Held]) -> tuple[Held, ...]:
         """Fill up with those that hold words which too many hold; these words, as far as known."""
-        if self.few is not None:
-            return self._common_among(words, known)
-        holding = self._newest_holding(words)
-        if not holding:  # the filter wants few of these: it is looked for thoroughly
+        few = self.few
+        holding = self._newest_holding(words) if few is None else self._holding_among(few, words)
+        if (
+            few is None and not holding
+        ):  # the filter wants few of these: it is looked for thoroughly
             hits = search(self._connection, " ".join(words), "any", self._wanted, self._limit).hits
             holding = {hit.rid: set(hit.terms) for hit in hits}
-        self._add(sorted(holding, key=lambda rid: (-len(holding[rid] - STOP_WORDS), -rid)))
-        looked_for = {held.word for held in known}
-        return tuple(
-            Held(word, 0.01 if word in STOP_WORDS else 1.0, rows, frozenset())
-            for word in words
-            if word not in looked_for
-            and (rows := frozenset(rid for rid, held in holding.items() if word in held))
-        )
+        self._add(_most_held(holding))
+        return _common_held(words, known, holding)
 
     def _newest_holding(self, words: Sequence[str]) -> dict[int, set[str]]:
         """Of the newest rows that hold some of the words those that are wanted, and which."""
@@ -377,32 +360,23 @@ class _Pick:
             for rid, bits in rows
         }
 
-    def _common_among(self, words: Sequence[str], known: Sequence[Held]) -> tuple[Held, ...]:
+    def _holding_among(self, few: AbstractSet[int], words: Sequence[str]) -> dict[int, set[str]]:
         """The same among few memories: the newest of them are read, since to have the index pick
         them out of all that hold such words would take longer."""
-        assert self.few is not None
-        stems = {word: _stem(self._connection, word) for word in words}
-        newest = heapq.nlargest(READ_MAX, self.few)
+        stems_of = stemmer(self._connection)
+        stems = {word: _beginning(word, stems_of(word)) for word in words}
+        newest = heapq.nlargest(READ_MAX, few)
         rows: Iterable[tuple[Any, ...]] = self._connection.execute(
             "SELECT m.rid, m.title || ' ' || m.content || ' ' || m.tags"
             " FROM json_each(?) j CROSS JOIN memory m ON m.rid = j.value",
             (json.dumps(newest),),
         )
-        holders: dict[str, set[int]] = {word: set() for word in words}
-        counts: dict[int, int] = {}
-        for rid, text in rows:
-            said = text.casefold()
-            for word, stem in stems.items():
-                if stem in said:
-                    holders[word].add(rid)
-                    counts[rid] = counts.get(rid, 0) + (word not in STOP_WORDS)
-        self._add(sorted(counts, key=lambda rid: (-counts[rid], -rid)))
-        looked_for = {held.word for held in known}
-        return tuple(
-            Held(word, 0.01 if word in STOP_WORDS else 1.0, frozenset(rids), frozenset())
-            for word, rids in holders.items()
-            if rids and word not in looked_for
-        )
+        said = {int(rid): text.casefold() for rid, text in rows}
+        return {
+            rid: held
+            for rid, text in said.items()
+            if (held := {word for word, stem in stems.items() if stem in text})
+        }
 
     def named(self, question: Asked) -> None:
         """Fill up with the newest that agents said who are named, or from places that are."""
@@ -447,6 +421,28 @@ class _Pick:
             if rid not in held:
                 held.add(rid)
                 self.rids.append(rid)
+
+
+def _most_held(holding: Mapping[int, AbstractSet[str]]) -> list[int]:
+    """The rows that hold most telling words first, of equals the newest."""
+    return sorted(holding, key=lambda rid: (-len(holding[rid] - STOP_WORDS), -rid))
+
+
+def _common_held(
+    words: Sequence[str], known: Sequence[Held], holding: Mapping[int, AbstractSet[str]]
+) -> tuple[Held, ...]:
+    """Frequent words and who holds them, as far as that was found out. Without those known."""
+    looked_for = {held.word for held in known}
+    return tuple(
+        Held(word, 0.01 if word in STOP_WORDS else 1.0, rows, frozenset())
+        for word in dict.fromkeys(words)
+        if word not in looked_for
+        and (rows := frozenset(rid for rid, held in holding.items() if word in held))
+    )
+
+
+def _beginning(word: str, stems: Stems) -> str:
+    return stems[0] if stems and word.startswith(stems[0]) else word
 
 
 def _best_first(scores: dict[int, float], first: int) -> Iterator[list[int]]:

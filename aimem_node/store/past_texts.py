@@ -10,16 +10,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 import apsw
 
 from aimem_node.store import fulltext
-from aimem_node.store.fulltext import Mode, Term
-from aimem_node.store.schema_text import COLUMNS, NAMES, TOKENIZER
+from aimem_node.store.fulltext import Mode, Stems, Term
+from aimem_node.store.schema_text import COLUMNS, NAMES
 from aimem_node.store.words import STOP_WORDS, grams_of, words_of
 
-Stems: TypeAlias = tuple[str, ...]
 _TEXTS: Final = len(COLUMNS) - len(NAMES)
 _AVERAGES: Final = 1
 """The row of an FTS5 index in which it keeps how many rows and words it holds: varints, the number
@@ -58,7 +57,7 @@ def text_query(connection: apsw.Connection, text: str, mode: Mode) -> TextQuery 
     """The query as `search` would read it; None if it has no words."""
     words = words_of(text)
     telling = [word for word in words if word not in STOP_WORDS] or words
-    stems_of = _reader(connection)
+    stems_of = fulltext.stemmer(connection, apsw.FTS5_TOKENIZE_DOCUMENT)
     rows, average = _averages(connection)
     terms = {
         stems_of(term.word): term
@@ -77,18 +76,6 @@ def weigh(found: Sequence[int], holding: int, rows: int, length: float) -> float
     rarity = math.log1p((rows - min(holding, rows) + 0.5) / (holding + 0.5))
     bound = fulltext.K1 * (1 - fulltext.B + fulltext.B * length)
     return rarity * frequency * (fulltext.K1 + 1) / (frequency + bound)
-
-
-def _reader(connection: apsw.Connection) -> Callable[[str], Stems]:
-    tokenizer = connection.fts5_tokenizer(*TOKENIZER)
-
-    def stems_of(text: str) -> Stems:
-        tokens: Any = tokenizer(
-            text.encode(), apsw.FTS5_TOKENIZE_DOCUMENT, None, include_offsets=False
-        )
-        return tuple([token[0] for token in tokens])
-
-    return stems_of
 
 
 def _count(stems: Stems, column: Stems, places: dict[str, list[int]]) -> int:

@@ -95,11 +95,6 @@ class VectorSearch:
                 return self._scoped(served, scope, pending, missing)
         return self._proposed(served, pending, missing)
 
-    def of(self, served: Served, rids: Numbers) -> dict[int, float]:
-        """How near these are, of those that the index holds."""
-        held, similarities = _gathered(served, self._vector, rids)
-        return dict(zip(held.tolist(), similarities.tolist(), strict=True))
-
     # -- few are wanted --------------------------------------------------------------------
 
     def _is_narrow(self, count: int) -> bool:
@@ -129,7 +124,7 @@ class VectorSearch:
         """Compare all of these."""
         if missing and len(scope) <= EXACT_MAX:
             return self.in_table()  # which lacks nothing, and takes three times as long
-        rids, similarities = _gathered(served, self._vector, scope)
+        rids, similarities = similarities_in(served, self._vector, scope)
         hits, _ = self._compared_anew(rids, similarities, pending)
         count = len(pending.keys() | set(rids.tolist())) if pending else len(rids)
         return Nearest(self._named(hits), count, missing=missing)
@@ -299,7 +294,7 @@ def _workers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(WORKERS, thread_name_prefix="aimem-vectors-beside")
 
 
-def _gathered(served: Served, vector: Numbers, scope: Numbers) -> tuple[Numbers, Numbers]:
+def similarities_in(served: Served, vector: Numbers, scope: Numbers) -> tuple[Numbers, Numbers]:
     """How near these are, of those that the index holds: (rids, similarities), each rid once."""
     np = numbers()
     held, similarities = served.tail.similarities(vector, scope)

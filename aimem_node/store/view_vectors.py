@@ -100,11 +100,10 @@ class VectorView(ViewBase):
         served = None if self._vectors is None else self._vectors.serve(space)
         found: dict[int, float] = {}
         if served is not None:
-            from aimem_node.store.vector_search import VectorSearch
+            from aimem_node.store.vector_search import similarities_in
 
-            wanted = numbers().array(rids, dtype=numbers().int64)
-            search = VectorSearch(self._connection, space, vector, Filter(), 0)
-            found = search.of(served, wanted)
+            held, near = similarities_in(served, vector, numbers().array(rids))
+            found = dict(zip(held.tolist(), near.tolist(), strict=True))
             if int(self._value("SELECT coalesce(max(vid), 0) FROM vector")) <= served.seen:
                 return found
         others = self.vectors_of(fingerprint, [rid for rid in rids if rid not in found])

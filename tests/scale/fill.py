@@ -76,7 +76,6 @@ def compose(keep: Path, size: int, words: Words, embedder: str) -> None:
     """Give every memory of a store that no node has open a composed vector."""
     directory = filling.home(keep, size) / filling.STORE
     embedding = model(directory, embedder)
-    embedding.start()
     try:
         space = _space(embedding)
 

@@ -70,7 +70,6 @@ def stalled(made: Callable[..., Embedding]) -> tuple[Toy, Embedding, Future[Any]
 def test_nothing_is_loaded_before_it_is_needed(made: Any) -> None:
     loaded: list[bool] = []
     embedding = made(lambda _say: loaded.append(True) or Toy())
-    embedding.start()
     assert (embedding.status().state, embedding.spaces(), loaded) == ("cold", (), [])
     assert embedding.query("four", FOREVER_S).vectors[SPACE.fingerprint].tolist() == [4, 1]
     assert (embedding.status().state, embedding.spaces()) == ("ready", (SPACE,))

@@ -161,6 +161,11 @@ def test_a_commit_is_on_disk_before_it_is_answered(bench) -> None:
     assert facts == [2, "wal", 1, 1]
 
 
+def test_what_a_savepoint_would_put_back_stays_out_of_files(bench) -> None:
+    in_memory = 2
+    assert bench.do(lambda s: s._connection.pragma("temp_store")) == in_memory
+
+
 def test_words_are_looked_up_without_planning_it_anew_for_each(bench, pen) -> None:
     """In every part of the index FTS5 asks for the page of each word, by one statement."""
     planned_again: list[int] = []
