@@ -9,7 +9,6 @@ What is whole is left alone, and what is not is gone on with where it was.
 import argparse
 import asyncio
 import os
-import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ from aimem_node.config import Settings
 from aimem_node.gateways.demo import conversation
 from aimem_node.gateways.demo.conversation import Conversation
 from aimem_node.gateways.operator.bench import standing
+from aimem_node.gateways.operator.bench.command import ended
 from aimem_node.gateways.operator.bench.runner import say
 from aimem_node.gateways.operator.bench.scale import filling
 from aimem_node.gateways.operator.bench.scale.filling import Filled
@@ -42,21 +42,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser("tests.scale.fill", description=main.__doc__)
     arguments(parser)
     asked = parser.parse_args(argv)
-    for each in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(each, signal.default_int_handler)  # so that the node is ended with us
-    try:
-        talks, path, _ = conversation.here(os.environ)
-        for size in sorted(set(asked.sizes)):
-            if filling.noted(asked.keep, size) is None:
-                fill(asked.keep, size, talks, path.name, asked.embedder)
-            else:
-                say(f"{size:,}: filled already")
-    except REFUSALS as error:
-        print(f"fill: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("fill: interrupted; the next run goes on from here", file=sys.stderr)
-        return 130
+    return ended("fill", lambda: fill_all(asked), REFUSALS, "the next run goes on from here")
+
+
+def fill_all(asked: argparse.Namespace) -> int:
+    """Fill the stores that are not whole yet."""
+    talks, path, _ = conversation.here(os.environ)
+    for size in sorted(set(asked.sizes)):
+        if filling.noted(asked.keep, size) is None:
+            fill(asked.keep, size, talks, path.name, asked.embedder)
+        else:
+            say(f"{size:,}: filled already")
     return 0
 
 

@@ -14,6 +14,9 @@ from tests.aimem_node.followers.test_vectors import Node
 from tests.embedding_stage import Asked, StageModel, vector_of
 
 DIMENSION = 64
+RETRO = "we hold the retro on friday afternoon"
+LOOKING_BACK = "the team looks back at each sprint before the weekend"
+"""The same in other words."""
 
 
 def toward(axis: int, cosine: float = 1.0) -> Any:

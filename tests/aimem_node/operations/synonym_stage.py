@@ -1,15 +1,11 @@
 """A node with a model to which some words mean the same, for tests of what recall makes of it."""
 
-import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.aimem_node.followers.test_vectors import Node
 from tests.embedding_stage import Asked, Space, StageModel, vector_of
-from tests.harness import Harness
 
-HANG_S = 20
-"""Far above what anything here takes: reaching it means that something hangs."""
 MEANS = {"vehicle": "car", "automobile": "car", "colour": "red", "shade": "red"}
 SMALL = {"the", "is", "of", "a", "and", "in", "was", "it", "what", "which"}
 
@@ -34,26 +30,14 @@ class Meaning(StageModel):
         return Asked(found | {one: other.gives(text) for one, other in self.others.items()})
 
 
-class Stage(Harness):
+class Stage(Node):
     """See the module."""
 
+    model: Meaning
+
     def __init__(self, data_dir: Path, model: Meaning | None = None) -> None:
-        self.model = model or Meaning()
-        super().__init__(data_dir, embedding=self.model)
+        super().__init__(data_dir, model or Meaning())
         self._kept = 0
-
-    def facts(self) -> dict[str, Any]:
-        return dict(self.call("Stats")["embedding"])
-
-    def until(self, true: Callable[[], Any]) -> None:
-        """Wait until something is so. Looked at again and again: no event tells of it."""
-        pause, ended = threading.Event(), threading.Timer(HANG_S, lambda: pause.set())
-        ended.start()
-        try:
-            while not true():
-                assert not pause.wait(0.01), f"it never came to this: {self.facts()}"
-        finally:
-            ended.cancel()
 
     def keep(self, title: str, content: str, *, vectors: bool = True, **fields: Any) -> str:
         """Store what says this, and wait until all that is stored has its vector."""

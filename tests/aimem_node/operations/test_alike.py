@@ -1,7 +1,6 @@
 """What is most alike: near one memory or text, and in pairs, each of them told once."""
 
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,8 @@ import pytest
 from aimem_node.contract.errors import Code
 from aimem_node.operations import alike
 from tests.aimem_node.operations.meaning_stage import (
+    LOOKING_BACK,
+    RETRO,
     MeaningNode,
     meaning_node,
     standing,
@@ -18,16 +19,7 @@ from tests.aimem_node.operations.meaning_stage import (
 from tests.aimem_node.operations.test_agents import refused
 from tests.harness import Harness
 
-RETRO = "we hold the retro on friday afternoon"
-LOOKING_BACK = "the team looks back at each sprint before the weekend"
-"""The same in other words."""
 LUNCH = "soup is served at noon"
-
-
-@pytest.fixture
-def knowing(tmp_path: Path) -> Iterator[MeaningNode]:
-    with meaning_node(tmp_path / "knowing") as node:
-        yield node
 
 
 def ids(found: dict[str, Any]) -> list[str]:

@@ -1,16 +1,15 @@
 """Whether something is stored already: copies always, and what is merely alike by its words
 and by meaning."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from aimem_node.operations import duplicates
 from tests.aimem_node.operations.meaning_stage import (
+    LOOKING_BACK,
+    RETRO,
     MeaningNode,
-    meaning_node,
     standing,
     toward,
 )
@@ -127,16 +126,6 @@ def test_the_nearest_come_first_and_are_few(node: Harness) -> None:
 
 
 # -- with a model --------------------------------------------------------------------------
-
-RETRO = "we hold the retro on friday afternoon"
-LOOKING_BACK = "the team looks back at each sprint before the weekend"
-"""The same in other words."""
-
-
-@pytest.fixture
-def knowing(tmp_path: Path) -> Iterator[MeaningNode]:
-    with meaning_node(tmp_path / "knowing") as node:
-        yield node
 
 
 def test_what_means_the_same_is_a_duplicate_though_its_words_are_others(

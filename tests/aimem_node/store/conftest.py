@@ -162,3 +162,13 @@ def other(tmp_path: Path) -> Iterator[Bench]:
     bench.pen = Pen("b", "user:bob")
     yield bench
     bench.store.close()
+
+
+@pytest.fixture
+def vectored(tmp_path: Path) -> Iterator[Any]:
+    """A store whose vectors a test makes."""
+    from tests.aimem_node.store.vectored import Vectored  # it stands on what is above
+
+    made = Vectored(tmp_path / "node")
+    yield made
+    made.store.close()

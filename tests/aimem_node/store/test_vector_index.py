@@ -19,13 +19,6 @@ from tests.aimem_node.store.vectored import PRINT, TOY, Vectored, filled, names,
 ROOT = Path(__file__).resolve().parents[3]
 
 
-@pytest.fixture
-def vectored(tmp_path):
-    made = Vectored(tmp_path / "node")
-    yield made
-    made.store.close()
-
-
 def test_a_search_sees_every_commit_at_once(vectored) -> None:
     matrix = filled(vectored, 50)
     for at in range(3):

@@ -16,13 +16,6 @@ from tests.aimem_node.store.vectored import Vectored, filled, names, units
 ROOT = Path(__file__).resolve().parents[3]
 
 
-@pytest.fixture
-def vectored(tmp_path):
-    made = Vectored(tmp_path / "node")
-    yield made
-    made.store.close()
-
-
 @pytest.mark.parametrize("where", ["_loaded", "step", "_save"])
 @pytest.mark.parametrize("cause", [ValueError("a mistake"), OSError("disk is full")])
 def test_an_index_that_fails_says_so_and_begins_again(vectored, monkeypatch, where, cause) -> None:

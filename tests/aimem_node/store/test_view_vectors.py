@@ -1,19 +1,11 @@
 """What a view tells of vectors and of memories without one."""
 
 import numpy as np
-import pytest
 
 from aimem_node.store.sameness import fingerprint
 from aimem_node.store.vectors import encoded
 from tests.aimem_node.store.conftest import NOW_US
-from tests.aimem_node.store.vectored import PRINT, Vectored, filled, units
-
-
-@pytest.fixture
-def vectored(tmp_path):
-    made = Vectored(tmp_path / "node")
-    yield made
-    made.store.close()
+from tests.aimem_node.store.vectored import PRINT, filled, units
 
 
 def test_vectors_are_told_of_the_memories_that_have_one(vectored) -> None:

@@ -7,7 +7,6 @@ and the large store comes last because everything after it would be measured bes
 import argparse
 import asyncio
 import json
-import signal
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Sequence
@@ -28,6 +27,7 @@ from aimem_node.gateways.operator.bench import (
     programs,
     report,
 )
+from aimem_node.gateways.operator.bench.command import ended
 from aimem_node.gateways.operator.bench.figures import Figure
 from aimem_node.gateways.operator.bench.stage import Stage
 from aimem_node.gateways.operator.bench.words import Words
@@ -115,17 +115,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments(parser)
     asked = parser.parse_args(argv)
     options = Options(**{**vars(asked), "only": tuple(asked.only)})
-    for each in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(each, signal.default_int_handler)  # so that the node is ended with us
-    try:
-        result = run(options)
-    except REFUSALS as error:
-        print(f"bench: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("bench: interrupted", file=sys.stderr)
-        return 130
-    return 0 if result["met"] else 1
+    return ended("bench", lambda: 0 if run(options)["met"] else 1, REFUSALS)
 
 
 def run(options: Options) -> dict[str, Any]:

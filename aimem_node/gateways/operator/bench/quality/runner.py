@@ -11,8 +11,6 @@ import dataclasses
 import hashlib
 import json
 import os
-import signal
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +23,7 @@ from aimem_node.gateways.demo import conversation
 from aimem_node.gateways.demo.conversation import Conversation
 from aimem_node.gateways.demo.own_node import NodeError, OwnNode
 from aimem_node.gateways.operator.bench import machine, report, standing
+from aimem_node.gateways.operator.bench.command import ended
 from aimem_node.gateways.operator.bench.quality import asking, page, results, weights
 from aimem_node.gateways.operator.bench.quality.asking import WAYS, Asked, Place, Talks, Way
 from aimem_node.gateways.operator.bench.quality.results import APART, TOGETHER, Series
@@ -137,16 +136,7 @@ class Run:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command: 0 when every goal is met, 1 when one is missed, 2 when it cannot run."""
-    for each in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(each, signal.default_int_handler)  # so that the node is ended with us
-    try:
-        return run(options_of(argv))
-    except REFUSALS as error:
-        print(f"bench-recall: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("bench-recall: interrupted", file=sys.stderr)
-        return 130
+    return ended("bench-recall", lambda: run(options_of(argv)), REFUSALS)
 
 
 def options_of(argv: Sequence[str] | None) -> Options:

@@ -8,8 +8,6 @@ import argparse
 import asyncio
 import json
 import os
-import signal
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ from aimem_node.contract.errors import Failure
 from aimem_node.gateways.demo import conversation
 from aimem_node.gateways.demo.own_node import NodeError
 from aimem_node.gateways.operator.bench import machine, report, standing
+from aimem_node.gateways.operator.bench.command import ended
 from aimem_node.gateways.operator.bench.runner import DOC, BenchError, say
 from aimem_node.gateways.operator.bench.scale import filling, measuring, page, plot
 from aimem_node.gateways.operator.bench.scale.page import Sized
@@ -77,16 +76,8 @@ def options_of(argv: Sequence[str] | None) -> Options:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command: 0 when every goal is met, 1 when one is missed, 2 when it cannot run."""
-    for each in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(each, signal.default_int_handler)  # so that the node is ended with us
-    try:
-        return run(options_of(argv))
-    except REFUSALS as error:
-        print(f"bench-scale: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("bench-scale: interrupted; what was measured is kept", file=sys.stderr)
-        return 130
+    kept = "what was measured is kept"
+    return ended("bench-scale", lambda: run(options_of(argv)), REFUSALS, kept)
 
 
 def run(options: Options) -> int:
