@@ -391,14 +391,17 @@ def close_directory(directory: Path) -> None:
             )
 
 
-async def serve(settings: Settings, env: Mapping[str, str]) -> int:
-    """Run a node until it is told to stop or its disk fails. Returns the exit code."""
+async def serve(settings: Settings, env: Mapping[str, str], clock: Clock | None = None) -> int:
+    """Run a node until it is told to stop or its disk fails. Returns the exit code.
+
+    `clock`: another one than the machine's, for those who want to see what a wrong one does.
+    """
     loop = asyncio.get_running_loop()
     told = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, told.set)
     node = Node(settings, env)
-    await node.start(SystemClock(), SystemChance())
+    await node.start(clock or SystemClock(), SystemChance())
     assert node.core is not None
     # What is here now stays: a full collection would look at all of it again, for 20 ms, in the
     # middle of somebody's recall.
@@ -418,14 +421,14 @@ async def serve(settings: Settings, env: Mapping[str, str]) -> int:
     return EXIT_FAILED if failed else 0
 
 
-def run(given: Mapping[str, Any]) -> int:
+def run(given: Mapping[str, Any], clock: Clock | None = None) -> int:
     """Load the settings, set up the log, serve. Failures go to standard error with what to do."""
     from aimem_node.contract.errors import SIGNS
 
     try:
         settings = load(given)
         logs.set_up(settings.log_level, settings.log_json)
-        return asyncio.run(serve(settings, os.environ))
+        return asyncio.run(serve(settings, os.environ, clock))
     except Failure as failure:
         sys.stderr.write(f"aimem-node: {failure.message}\n")
         if failure.next:
@@ -447,17 +450,25 @@ def _main(argv: list[str]) -> int:
             "usage: python -m aimem_node.main run [--data-dir DIR] [--SETTING VALUE]\n"
         )
         return 2
+    try:
+        return run(given_by(argv[1:]))
+    except ValueError as error:
+        sys.stderr.write(f"aimem-node: {error}\n")
+        return 2
+
+
+def given_by(flags: list[str]) -> dict[str, Any]:
+    """The settings that these words name. Raises ValueError for a word that names none."""
     given: dict[str, Any] = {}
-    rest = iter(argv[1:])
+    rest = iter(flags)
     for flag in rest:
         if not flag.startswith("--"):
-            sys.stderr.write(f"aimem-node: {flag!r} is not a setting\n")
-            return 2
+            raise ValueError(f"{flag!r} is not a setting")
         name, equals, value = flag[2:].partition("=")
         if not equals:
             value = "true" if name in ("http-open", "log-json") else next(rest, "")
         given[name.replace("-", "_")] = value
-    return run(given)
+    return given
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from itertools import permutations
 
@@ -14,6 +15,7 @@ from aimem_sync.digest import record_hash
 from aimem_sync.display import display
 from aimem_sync.merge import RecordState, apply, collect, join, state_of
 from aimem_sync.op import Kind, Op
+from chaos.checker.model import Model, Said
 from tests.aimem_sync.histories import (
     ORIGINS,
     RECORD,
@@ -25,13 +27,23 @@ from tests.aimem_sync.histories import (
     histories,
     purges,
 )
-from tests.aimem_sync.model import Model
 
 with_purges = histories(st.one_of(changes, changes, changes, changes, purges))
 
 
 def folded(ops: list[Op]) -> RecordState:
     return fold(ops, RecordState(RECORD)) or RecordState(RECORD)
+
+
+def model_of(ops: list[Op]) -> Model:
+    return Model(
+        (Said(str(op.dot), op.lamport, op.kind, _body(op)) for op in ops),
+        RECORD,
+    )
+
+
+def _body(op: Op) -> object:
+    return json.loads(op.body) if op.kind == Kind.EDIT and op.body is not None else None
 
 
 def two() -> tuple[Replica, Replica]:
@@ -52,7 +64,7 @@ def test_every_order_with_any_repetition_ends_in_one_state_one_display_one_diges
 
 @given(with_purges)
 def test_the_fold_agrees_with_a_model_that_keeps_every_op(history: History) -> None:
-    state, model = folded(history.ops), Model(history.ops)
+    state, model = folded(history.ops), model_of(history.ops)
     shown = display(state)
     assert {
         register: [(str(v.dot), v.value) for v in versions]
@@ -63,13 +75,14 @@ def test_the_fold_agrees_with_a_model_that_keeps_every_op(history: History) -> N
     assert shown.purged == model.purged
     assert shown.values == model.shown()
     assert shown.tags == tuple(sorted(model.tags()))
+    assert record_hash(state) == model.hash()
 
 
 @given(histories())
 def test_every_replica_agrees_with_the_model_of_what_it_alone_has_seen(history: History) -> None:
     for replica in history.replicas:
         state = replica.states.get(RECORD, RecordState(RECORD))
-        model = Model(replica.seen)
+        model = model_of(replica.seen)
         assert display(state).values == model.shown()
         assert sorted(state.tags) == sorted(model.tags())
 

@@ -100,14 +100,16 @@ def kind_of(seed: int) -> Callable[..., World]:
     return RealWorld
 
 
-def one(seed: int, make: Callable[..., World] | None = None) -> Run:
+def one(
+    seed: int, make: Callable[..., World] | None = None, clients: type[Clients] = Clients
+) -> Run:
     """One seed, from the beginning to the verdict."""
     draw, run = Random(seed * 7919), Run(seed)
     nodes = draw.choice((2, 3, 3, 3, 4, 5))
     spare, retained_ops = draw.choice((0, 1, 1)), draw.choice((3, 10, 40))
     world = (make or kind_of(seed))(seed, nodes, spare=spare, retained_ops=retained_ops)
     try:
-        run.level_us, run.reads = _live(world, draw)
+        run.level_us, run.reads = _live(world, draw, clients)
     except Violation as found:
         run.violation = str(found)
     except Exception as crashed:
@@ -120,7 +122,7 @@ def one(seed: int, make: Callable[..., World] | None = None) -> Run:
     return run
 
 
-def _live(world: World, draw: Random) -> tuple[int, int]:
+def _live(world: World, draw: Random, kind: type[Clients]) -> tuple[int, int]:
     """All of one run. How long it took to be level after the heal, and how many reads it served."""
     until_us = draw.choice((5, 8, 12)) * SECOND
     world.snapshot_lag_ops = draw.choice((0, 0, 20))
@@ -130,7 +132,7 @@ def _live(world: World, draw: Random) -> tuple[int, int]:
         node.batch_ops = batch_ops
     world.prepare()
     finale = draw.choice((*FINALES, *[None] * 10))
-    clients = Clients(
+    clients = kind(
         world, draw.choice((2, 3, 5)), w_any=draw.random() < 0.3, pending=draw.choice((0, 0.5))
     )
     nemesis = Nemesis(world, Operators(world), clients, until_us)

@@ -8,7 +8,7 @@ import pytest
 from aimem_node.gateways.operator.bench.command import ended
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818 - it says what happened
     """What cannot be measured."""
 
 

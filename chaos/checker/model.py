@@ -1,49 +1,70 @@
-"""The slow truth: keep every op, and work all out from nothing each time it is asked.
+"""The slow truth: keep every op of one record, and work all out from nothing each time it is asked.
 
-It shares no code with the fold: bodies are read with plain json, dots stay text, and each
-question is answered by its definition.
+It shares no code with the fold: bodies are plain JSON, dots stay text, and each question is
+answered by its definition.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
-
-from aimem_sync.op import Op
 
 TIERS = ["short", "mid", "long"]
 LIVES = ["deleted", "archived", "live"]
+NOTHING = bytes(32)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What the model has to know of one op."""
+
+    dot: str
+    lamport: int
+    kind: str
+    body: Any
+    "Decoded; None if it is not here."
+
+    @property
+    def origin(self) -> str:
+        """Whose op it is."""
+        return self.dot.rpartition(":")[0]
+
+    @property
+    def place(self) -> tuple[int, str, str, int]:
+        """In the total order."""
+        origin, _, seq = self.dot.rpartition(":")
+        node_id, _, incarnation = origin.partition(".")
+        return (self.lamport, node_id, incarnation, int(seq))
 
 
 class Model:
-    def __init__(self, ops: Iterable[Op] = ()) -> None:
-        self.ops: dict[str, Op] = {}
-        for op in ops:
-            self.take(op)
+    """One record, as the set of all that was ever said of it."""
 
-    def take(self, op: Op) -> None:
-        self.ops[f"{op.origin}:{op.seq}"] = op
+    def __init__(self, ops: Iterable[Said] = (), record_id: str = "") -> None:
+        self.record_id = record_id
+        self.ops: dict[str, Said] = {op.dot: op for op in ops}
 
     @property
     def purged(self) -> bool:
+        """Erased for good."""
         return any(op.kind == "purge" for op in self.ops.values())
 
     def bodies(self) -> dict[str, Any]:
+        """What edits say, by their dots."""
         if self.purged:
             return {}
         return {
-            dot: json.loads(op.body)
+            dot: op.body
             for dot, op in self.ops.items()
             if op.kind == "edit" and op.body is not None
         }
 
     def newest_first(self, dots: Iterable[str]) -> list[str]:
-        def place(dot: str) -> tuple[int, str, str, int]:
-            op = self.ops[dot]
-            return (op.lamport, op.origin.node_id, op.origin.incarnation, op.seq)
-
-        return sorted(dots, key=place, reverse=True)
+        """In the total order, from its end."""
+        return sorted(dots, key=lambda dot: self.ops[dot].place, reverse=True)
 
     def heads(self) -> dict[str, list[tuple[str, Any]]]:
         """Per register: dots of all ops, less the union of all overwritten, newest first."""
@@ -59,6 +80,7 @@ class Model:
         return found
 
     def tags(self) -> dict[str, set[str]]:
+        """Per tag: the adds that nobody took away."""
         bodies = self.bodies()
         found: dict[str, set[str]] = {}
         for tag in {t for body in bodies.values() for t in body.get("tag", [])}:
@@ -69,18 +91,22 @@ class Model:
                 found[tag] = added
         return found
 
-    def counters(self) -> dict[str, int]:
-        highest: dict[tuple[str, str], int] = {}
+    def totals(self) -> dict[str, dict[str, int]]:
+        """Per counter: what each origin has counted, which only rises."""
+        highest: dict[str, dict[str, int]] = {}
         for dot, body in self.bodies().items():
             for name, total in body.get("count", {}).items():
-                key = (name, dot.split(":")[0])
-                highest[key] = max(total, highest.get(key, 0))
-        sums: dict[str, int] = {}
-        for (name, _), total in highest.items():
-            sums[name] = sums.get(name, 0) + total
-        return sums
+                of_all = highest.setdefault(name, {})
+                origin = self.ops[dot].origin
+                of_all[origin] = max(total, of_all.get(origin, 0))
+        return highest
+
+    def counters(self) -> dict[str, int]:
+        """Sums over all origins."""
+        return {name: sum(of_all.values()) for name, of_all in self.totals().items()}
 
     def shown(self) -> dict[str, Any]:
+        """What a reader sees of each register."""
         heads = {
             register: [value for _, value in found] for register, found in self.heads().items()
         }
@@ -100,7 +126,20 @@ class Model:
 
     @staticmethod
     def life(value: Any, expires_at: int | None) -> Any:
+        """A life that ran out is not over if the time it had was made longer."""
         ran_out = value["is"] == "archived" and value["reason"] == "ttl_expired"
         if ran_out and (expires_at is None or expires_at > value["expires_at"]):
             return {"is": "live"}
         return value
+
+    def hash(self) -> bytes:
+        """What a node's record must hash to: everything that can be seen, in one spelling."""
+        heads = {name: [list(one) for one in found] for name, found in self.heads().items()}
+        tags = {tag: sorted(adds) for tag, adds in self.tags().items()}
+        totals = self.totals()
+        if not (heads or tags or totals or self.purged):
+            return NOTHING
+        types = [str(body.get("type", "")) for body in self.bodies().values()]
+        visible = [self.record_id, max(types, default=""), self.purged, heads, tags, totals]
+        spelled = json.dumps(visible, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return sha256(spelled.encode()).digest()
