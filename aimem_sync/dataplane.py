@@ -146,11 +146,17 @@ class DataPlane(Hearing):
         return self.council.propose(now_us, wanted.request, wanted.config)
 
     def lag_of(self, node: str) -> int:
-        """Ops that this node has and a member has not confirmed; 1 if it was never heard of."""
+        """Ops that this node had a moment ago and a member has not confirmed; 1 if it was never
+        heard of.
+
+        Not all that it has now: while clients write some op is always on its way, and who joins a
+        busy cluster would never be seen to have caught up.
+        """
         link = self.links.get(node)
         if link is None or link.heard_us is None:
             return 1
-        return sum(g.last - g.first + 1 for g in self.intake.have().missing_from(_held(link)))
+        then = self._had[0] if self._had else self.intake.have()
+        return sum(g.last - g.first + 1 for g in then.missing_from(_held(link)))
 
     def _tick(self, now_us: int, wall_us: int) -> list[Effect]:
         self.wall_less_now_us = wall_us - now_us
@@ -160,6 +166,9 @@ class DataPlane(Hearing):
             if link.beaten_us is None or now_us - link.beaten_us >= BEAT_US:
                 beat = beat or self._beat_now(wall_us)
                 out.append(Send(node, link.beat_to(now_us, beat)))
+        if now_us - self._noted_us >= BEAT_US:
+            self._noted_us = now_us
+            self._had.append(self.intake.have())
         if now_us - self._forgot_us >= FORGET_US:
             self._forgot_us = now_us
             out += self._forget()

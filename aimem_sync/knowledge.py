@@ -6,6 +6,7 @@ together, and the handful of effects that follow from all kinds of events.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -30,6 +31,11 @@ OWN_CHAINS_MAX: Final = 4_096
 BATCHES_MAX: Final = 8
 """Batches on their way to disk, and nothing more is fetched: 8 MiB. A network is faster than a
 disk, and what it brings too early would only wait in memory."""
+
+
+HAD_BEATS: Final = 3
+"""Who confirms all that was held so many beats ago has caught up: it takes one to hear of what was
+written, and one to say that it is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,9 @@ class Knowledge:
         "What the wall clock shows beyond the monotonic one, as of the last Tick."
         self.last_ticket = 0
         self._forgot_us = 0
+        self._noted_us = 0
+        self._had: deque[Cursor] = deque(maxlen=HAD_BEATS)
+        "What was held at the last few beats, the oldest first."
         self._meet(self.config)
 
     @property

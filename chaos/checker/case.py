@@ -64,9 +64,12 @@ class Deed:
 
     @property
     def key(self) -> str:
-        """The record, by the name that it was given when it was done."""
-        named = [told.key for told in self.oks if told.key]
-        return named[0] if named else self.attempts[0].asked.key or ""
+        """The record, by the name that it was given when it was done. Not every answer tells it:
+        who only waits for a write to be confirmed is not told again what it made."""
+        asked = self.attempts[0].asked.key
+        told = [a.told for a in self.attempts if a.told is not None and a.told.type != "fail"]
+        named = [one.key for one in (*self.oks, *told) if one.key and one.key != asked]
+        return named[0] if named else asked or ""
 
     @property
     def value(self) -> Mapping[str, Any]:

@@ -74,6 +74,17 @@ def test_a_refusal_does_not_take_back_what_an_earlier_attempt_has_done() -> None
     assert failing(files) == []
 
 
+def test_who_only_waits_for_a_write_need_not_be_told_again_which_record_it_made() -> None:
+    files = good(0)
+    key = untouched(files)
+    told = next(e for e in files["history.jsonl"] if e["type"] == "ok" and e.get("key") == key)
+    asked = next(e for e in files["history.jsonl"] if e["i"] == told["of"])
+    told["type"] = "info"
+    again = {"f": "put", "key": asked["key"], "idem": asked["idem"], "value": None}
+    ask(files, again, {"type": "ok", "key": asked["key"], "write_ids": told["write_ids"]})
+    assert failing(files) == []
+
+
 def test_a_read_that_fails_in_words_is_no_stale_read() -> None:
     files = good(0)
     key = untouched(files)
