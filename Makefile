@@ -25,7 +25,7 @@ KEEP ?= .bench/scale
 # Passed on as they are by the verbs that take more.
 ARGS ?=
 
-.PHONY: help setup run demo cluster cluster-demo test check sim sim-release sim-traffic mutants properties bench bench-recall bench-scale docs contract openapi-check mcp-check chaos-kill chaos-heal clean
+.PHONY: help setup run demo cluster cluster-demo test check sim sim-release sim-traffic mutants properties bench bench-recall bench-scale docs contract openapi-check mcp-check chaos chaos-smoke chaos-mutants chaos-kill chaos-heal clean
 
 help: ## List the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -116,6 +116,16 @@ openapi-check: $(READY) ## Ask a node everything /openapi.json describes, well a
 
 mcp-check: $(READY) ## Let MCP's own inspector and conformance runner ask a node (needs npm and a network once)
 	$(BIN)/python -m tests.conformance.mcp $(ARGS)
+
+# Real nodes in network namespaces, where there is root; without it what needs none, and it says so.
+chaos-smoke: $(READY) ## Break real clusters in every way once, and judge (part of `make test`; minutes)
+	@$(BIN)/python -m chaos.campaign --smoke $(ARGS)
+
+chaos: $(READY) ## 200 cycles of every fault with 3 and 5 nodes; interrupted, it goes on where it was (hours)
+	@$(BIN)/python -m chaos.campaign $(ARGS)
+
+chaos-mutants: $(READY) ## Break the node itself in every known way, and show what catches it
+	@$(BIN)/python -m chaos.mutants $(ARGS)
 
 chaos-kill: $(READY) ## Kill a real node again and again under 1,000 stores; nothing may be lost or doubled
 	$(BIN)/python -m chaos.kill $(ARGS)

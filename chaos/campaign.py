@@ -10,14 +10,20 @@ it was; runs of another commit do not count. Broken runs are kept whole, and the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import argparse
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from chaos import needs
 from chaos.faults import CLASSES
-from chaos.report.result import RunResult
-from chaos.run import Plan
+from chaos.report import RunResult, campaign_markdown, campaign_page, commit
+from chaos.run import BROKEN, CANNOT, HOLDS, INTERRUPTED, Plan, make, told
 
 RESULTS: Final = "results.jsonl"
 PER_RUN: Final = 10
@@ -32,8 +38,9 @@ SMOKE: Final = (
     (5, ("partition-halves", "partition-ring", "partition-one-way", "reset", "slow-link", "kill")),
     (3, ("upgrade", "evict", "rotate", "wrong-key", "pause", "clock-jump", "clock-drift")),
 )
-"""Every class once, in as few clusters as they fit into."""
+"""Every class at least once, in as few clusters as they fit into."""
 SMOKE_HOLD_S: Final = 2.0
+SMOKE_S_MAX: Final = 480.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +73,153 @@ class Wanted:
                     left -= count
                     turn += 1
         return [plan for _turn, plan in sorted(plans, key=lambda one: one[0])]
+
+
+class Kept:
+    """The lines of the runs that were made, in a directory."""
+
+    def __init__(self, directory: Path) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self.directory = directory
+        self._file = directory / RESULTS
+
+    def read(self, commit_now: str) -> list[RunResult]:
+        """Those of this commit. Raises ValueError with the number of a damaged line."""
+        found = []
+        lines = self._file.read_text("utf-8").splitlines() if self._file.exists() else []
+        for number, line in enumerate(lines, 1):
+            try:
+                found.append(RunResult.from_json(line))
+            except ValueError as error:
+                raise ValueError(f"{self._file}, line {number}: {error}") from None
+        return [one for one in found if one.commit == commit_now]
+
+    def add(self, result: RunResult) -> None:
+        """Put one more down, at once."""
+        with self._file.open("a", encoding="utf-8") as file:
+            file.write(result.as_json() + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def write_pages(results: Sequence[RunResult], doc: Path, page: Path) -> None:
+    """The report of a campaign, for reading in the repository and in a browser."""
+    doc.write_text(campaign_markdown(results), encoding="utf-8")
+    page.write_text(campaign_page(results), encoding="utf-8")
+
+
+def in_words(seconds: float) -> str:
+    """A duration for people."""
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60:02} min" if minutes >= 60 else f"{minutes} min"
+
+
+def campaign(wanted: Wanted, kept: Kept, seconds_max: float) -> list[RunResult]:
+    """Make what is still to be made, within this time; all that there is then. Each run is kept as
+    soon as it is made."""
+    results = kept.read(commit())
+    plans = wanted.rest(results)
+    began, made = time.monotonic(), 0
+    total = sum(len(plan.faults) for plan in plans)
+    say(f"{total} cycles to go in {len(plans)} runs, {len(results)} runs made before")
+    for plan in plans:
+        gone = time.monotonic() - began
+        if gone > seconds_max:
+            say(f"the time is up: {total - made} cycles are left; the same command goes on")
+            break
+        left = f", about {in_words(gone / made * (total - made))} to go" if made else ""
+        say(f"[{made}/{total}] {plan.title}, {plan.size} nodes, seed {plan.seed}{left}")
+        result, checks = make(plan)
+        made += len(plan.faults)
+        kept.add(result)
+        results.append(result)
+        if not result.holds:
+            say(told(plan, result, checks))
+    return results
+
+
+def smoke(seed: int, kept: Kept) -> int:
+    """Every class that this machine can inject, once; the exit code."""
+    every = [name for _, names in SMOKE for name in names]
+    lacking = needs.left_out(every)
+    for name, why in lacking.items():
+        say(f"left out: {name}: {why}")
+    began = time.monotonic()
+    results = []
+    for turn, (size, names) in enumerate(SMOKE):
+        faults = tuple(name for name in names if name not in lacking)
+        if not faults:
+            continue
+        plan = Plan(faults, size, seed + turn, SMOKE_HOLD_S)
+        say(f"{size} nodes: {', '.join(faults)}")
+        result, checks = make(plan, kept.directory / f"run-{turn + 1}")
+        results.append(result)
+        if not result.holds:
+            say(told(plan, result, checks))
+    seconds = time.monotonic() - began
+    print(smoke_table(results))
+    print(f"{sum(one.cycles for one in results)} faults of {len(set(every) - set(lacking))} classes"
+          f" in {seconds:.0f} s; evidence and reports: {kept.directory}")  # fmt: skip
+    if seconds > SMOKE_S_MAX:
+        print(f"it took longer than {SMOKE_S_MAX:.0f} s", file=sys.stderr)
+    return HOLDS if results and all(one.holds for one in results) else BROKEN
+
+
+def smoke_table(results: Sequence[RunResult]) -> str:
+    """One line for each cluster."""
+    lines = [f"{'nodes':>5} {'faults':>6} {'acknowledged':>12} {'lost':>5} {'the same':>9}"
+             f" {'writes again':>13} {'level':>7}"]  # fmt: skip
+    for one in results:
+        again, level = max(one.healed_s, default=0.0), max(one.level_s, default=0.0)
+        word = "" if one.holds else "  BROKEN"
+        lines.append(
+            f"{one.nodes:>5} {one.cycles:>6} {one.acknowledged:>12} {one.lost:>5}"
+            f" {one.convergence:>9.3f} {again:>11.2f} s {level:>5.2f} s{word}"
+        )
+    return "\n".join(lines)
+
+
+def say(what: str) -> None:
+    """Progress, at once, beside what may be piped somewhere."""
+    print(what, file=sys.stderr, flush=True)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """0 if every run holds, 1 if one is broken, 2 if a fault cannot be injected here."""
+    parser = argparse.ArgumentParser("python -m chaos.campaign", description=main.__doc__)
+    parser.add_argument("--smoke", action="store_true", help="every class once, in a few minutes")
+    parser.add_argument("--cycles", type=int, default=200, help="of every class and size")
+    parser.add_argument("--fault", action="append", choices=list(CLASSES), metavar="CLASS")
+    parser.add_argument("--size", action="append", type=int, choices=SIZES)
+    parser.add_argument("--hold", type=float, default=8.0, help="seconds that a fault may last")
+    parser.add_argument(
+        "--minutes", type=float, default=float("inf"), help="then stop; go on later"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="of the smoke runs")
+    parser.add_argument("--keep", type=Path, default=Path(".bench/chaos"), metavar="DIR")
+    parser.add_argument("--write-doc", action="store_true", help=f"write {DOC} and {PAGE}")
+    asked = parser.parse_args(argv)
+    try:
+        if asked.smoke:
+            return smoke(asked.seed, Kept(asked.keep / "smoke"))
+        faults = tuple(asked.fault or CLASSES)
+        if lacking := needs.left_out(faults):
+            for name, why in lacking.items():
+                print(f"{name} cannot be injected here: {why}", file=sys.stderr)
+            return CANNOT
+        wanted = Wanted(asked.cycles, faults, tuple(asked.size or SIZES), asked.hold)
+        results = campaign(wanted, Kept(asked.keep), asked.minutes * 60)
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        print("interrupted; the same command goes on from here", file=sys.stderr)
+        return INTERRUPTED
+    except ValueError as error:
+        print(f"chaos: {error}", file=sys.stderr)
+        return CANNOT
+    print(campaign_markdown(results))
+    if asked.write_doc:
+        write_pages(results, DOC, PAGE)
+    return HOLDS if results and all(one.holds for one in results) else BROKEN
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -6,11 +6,13 @@ that every node passes, does nothing until it is ordered to, and is never part o
     CHAOS_CONTROL    path of a unix socket for orders (chaos/seams/control.py)
     CHAOS_EVIDENCE   directory in which it notes what it confirmed, whom it answered, what it sent
     CHAOS_DISK       if set, a disk under the store that can fail and forget (chaos/seams/disk.py)
+    CHAOS_CLOCK      how wrong its clock is from the start, as the order says it, in JSON
     CHAOS_BROKEN     the name of something to break in it (chaos/seams/broken.py)
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -32,9 +34,15 @@ def main(argv: list[str]) -> int:
     if argv[:1] != ["run"]:
         sys.stderr.write("usage: python -m chaos.node run [--data-dir DIR] [--SETTING VALUE]\n")
         return 2
-    given = given_by(argv[1:])
+    try:
+        given = given_by(argv[1:])
+    except ValueError as error:
+        sys.stderr.write(f"chaos.node: {error}\n")
+        return 2
     name = str(given.get("name", "node"))
     clock, killing, forging = WrongClock(), Killing(), Forging()
+    if wrong := os.environ.get("CHAOS_CLOCK"):
+        clock.set(json.loads(wrong))
     killing.install()
     forging.install()
     began_s = time.monotonic()

@@ -11,6 +11,7 @@ Exit code: 0 everything holds, 1 something is broken, 2 the run could not be mad
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import random
 import shutil
@@ -19,20 +20,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from aimem_node.contract.errors import Failure
 from aimem_node.gateways.demo.own_node import NodeError
-from chaos.checker import Check, Evidence, judge, load
+from chaos import needs
+from chaos.checker import Check, Evidence, Tally, healing, judge, load, table, tally
 from chaos.cluster import Build, Cluster
 from chaos.dump import dump
 from chaos.faults import CLASSES, NotInjected, Stage
 from chaos.faults.upgrade import unpack
 from chaos.history import HISTORY, Recorder
-from chaos.report import write_report
-from chaos.report.result import RunResult
+from chaos.report import Facts, RunResult, commit, hardware, write_report
 from chaos.workload import Workload
 
 FOUNDERS: Final = "abcde"
@@ -42,6 +43,10 @@ REST_S: Final = (0.4, 1.2)
 """Between two faults clients are left alone for so long."""
 CYCLE_S_MAX: Final = 180.0
 SETTLE_S_MAX: Final = 120.0
+
+
+HOLDS, BROKEN, CANNOT, INTERRUPTED = 0, 1, 2, 130
+LAST_WORDS: Final = "last-words.txt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,11 @@ class Plan:
     def title(self) -> str:
         """What struck, in one word if it was always the same."""
         return self.faults[0] if len(set(self.faults)) == 1 else "mixed"
+
+    @property
+    def needed(self) -> int:
+        """W: a majority."""
+        return self.size // 2 + 1
 
     @property
     def build(self) -> Build:
@@ -146,7 +156,7 @@ def _told(error: BaseException) -> str:
 
 
 async def _found(cluster: Cluster, names: str, plan: Plan, root: Path) -> None:
-    if plan.faults[0] == "upgrade":
+    if set(plan.faults) == {"upgrade"}:
         cluster.default = Build(source=await asyncio.to_thread(unpack, root))
     try:
         await cluster.found(names)
@@ -219,8 +229,31 @@ def verdict(plan: Plan, played: Played, seen: Evidence | None) -> tuple[Check, .
     return (made, struck, let_in, *(judge(seen) if seen is not None else ()))
 
 
+def result_of(
+    plan: Plan, played: Played, checks: tuple[Check, ...], seen: Evidence | None, seconds: float
+) -> RunResult:
+    """What a campaign keeps of a run."""
+    counts = tally(seen) if seen is not None else Tally()
+    heals = healing(seen) if seen is not None else []
+    return RunResult(
+        fault=plan.title, seed=plan.seed, nodes=plan.size, w=plan.needed, cycles=played.cycles,
+        acknowledged=counts.acknowledged, unknown=counts.unknown, lost=counts.lost,
+        convergence=counts.convergence,
+        healed_s=tuple(round(one.healed_s, 3) for one in heals if one.healed_s is not None),
+        level_s=tuple(round(one.level_s, 3) for one in heals if one.level_s is not None),
+        checks=tuple(
+            {"name": one.name, "tried": one.tried, "broken": len(one.broken), "holds": one.holds,
+             "note": one.note}
+            for one in checks
+        ),
+        holds=all(check.holds for check in checks), seconds=round(seconds, 1), commit=commit(),
+        hold_s_max=plan.hold_s_max, note=played.problem,
+    )  # fmt: skip
+
+
 def make(plan: Plan, keep: Path | None = None) -> tuple[RunResult, tuple[Check, ...]]:
-    """Make a run and judge it. With `keep` its evidence and report are left there."""
+    """Make a run and judge it. With `keep` its evidence and its report are left there, and
+    without it only where something is broken, below the temporary directory."""
     began = time.monotonic()
     root = Path(tempfile.mkdtemp(prefix="aimem-chaos-"))
     evidence = root / "evidence"
@@ -230,12 +263,19 @@ def make(plan: Plan, keep: Path | None = None) -> tuple[RunResult, tuple[Check, 
         checks = verdict(plan, played, seen)
         seconds = time.monotonic() - began
         result = result_of(plan, played, checks, seen, seconds)
-        (evidence / "last-words.txt").write_text("\n\n".join(played.words), encoding="utf-8")
-        write_report(evidence, facts_of(plan, seconds), checks)
+        facts = Facts(
+            title=f"{plan.size} nodes under {plan.title}", fault=plan.title, seed=plan.seed,
+            nodes=plan.size, w=plan.needed, commit=result.commit, hardware=hardware(),
+            date=result.date, seconds=result.seconds, command=plan.command,
+        )  # fmt: skip
+        (evidence / LAST_WORDS).write_text("\n\n".join(played.words) + "\n", encoding="utf-8")
+        write_report(evidence, facts, checks)
+        if keep is None and not result.holds:
+            keep = Path(tempfile.gettempdir()) / f"aimem-chaos-{plan.title}-{plan.size}-{plan.seed}"
         if keep is not None:
             shutil.rmtree(keep, ignore_errors=True)
-            keep.parent.mkdir(parents=True, exist_ok=True)
             shutil.copytree(evidence, keep)
+            result = replace(result, directory=str(keep))
         return result, checks
     finally:
         shutil.rmtree(root, ignore_errors=True)
@@ -248,3 +288,54 @@ async def _interruptible(plan: Plan, root: Path, evidence: Path) -> Played:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, task.cancel)
     return await task
+
+
+def told(plan: Plan, result: RunResult, checks: tuple[Check, ...]) -> str:
+    """The verdict for a terminal."""
+    lines = [table(checks)]
+    if not result.holds:
+        lines += ["", f"BROKEN: {result.note or 'see above'}", f"to repeat it: {plan.command}"]
+    if result.directory:
+        lines.append(f"evidence and report: {result.directory}")
+    return "\n".join(lines)
+
+
+def exit_code(result: RunResult) -> int:
+    """0 holds, 1 broken, 2 the run could not be made: nothing was struck at all."""
+    return HOLDS if result.holds else BROKEN if result.cycles else CANNOT
+
+
+def main(argv: list[str] | None = None) -> int:
+    """See the module."""
+    parser = argparse.ArgumentParser("python -m chaos.run", description=main.__doc__)
+    parser.add_argument(
+        "--fault", action="append", choices=list(CLASSES), required=True, metavar="CLASS",
+        help=f"may be given several times; one of {', '.join(CLASSES)}",
+    )  # fmt: skip
+    parser.add_argument("--cycles", type=int, default=1, help="how often each of them strikes")
+    parser.add_argument("--size", type=int, choices=(3, 5), default=3)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--hold", type=float, default=8.0, help="seconds that a fault lasts at most"
+    )
+    parser.add_argument("--broken", default="", help="run a build with something wrong in it")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="leave evidence and report there")
+    asked = parser.parse_args(argv)
+    if lacking := needs.left_out(asked.fault):
+        for name, why in lacking.items():
+            print(f"{name} cannot be injected here: {why}", file=sys.stderr)
+        return CANNOT
+    plan = Plan(
+        tuple(asked.fault) * asked.cycles, asked.size, asked.seed, asked.hold, broken=asked.broken
+    )
+    try:
+        result, checks = make(plan, asked.keep)
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        print("interrupted: nothing is left of it", file=sys.stderr)
+        return INTERRUPTED
+    print(told(plan, result, checks))
+    return exit_code(result)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

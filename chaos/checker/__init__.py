@@ -11,16 +11,19 @@ from chaos.checker.check import Check, table
 from chaos.checker.evidence import Evidence, Unreadable, load, parsed
 from chaos.checker.judging import LEFT_OUT, judge
 from chaos.checker.progress import Healing, healing
+from chaos.checker.tallying import Tally, tally
 
 __all__ = [
     "LEFT_OUT",
     "Check",
     "Evidence",
     "Healing",
+    "Tally",
     "Unreadable",
     "healing",
     "judge",
     "load",
     "parsed",
     "table",
+    "tally",
 ]

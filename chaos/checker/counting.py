@@ -16,7 +16,7 @@ from chaos.checker.check import Check
 from chaos.history import Event, Fault
 
 PEACEFUL: Final = (
-    "partition", "drop", "reset", "loss", "slow", "stalled", "half-open", "pause", "clock",
+    "partition", "drop", "reset", "loss", "slow", "stalled", "pause", "clock",
     "wrong-key", "forged", "rotate",
 )  # fmt: skip
 """Beginnings of names of faults that end no process. Whatever else strikes a node may."""

@@ -16,6 +16,8 @@ Order: TypeAlias = Mapping[str, Any]
 Obey: TypeAlias = Callable[[Order], Mapping[str, Any]]
 LINE_BYTES_MAX: Final = 65_536
 BACKLOG: Final = 8
+ORDER_S: Final = 2.0
+"""Who connects and says nothing for so long is not waited for: others have orders too."""
 
 
 def listen(path: str, orders: Mapping[str, Obey]) -> threading.Thread:
@@ -30,6 +32,7 @@ def listen(path: str, orders: Mapping[str, Obey]) -> threading.Thread:
         while True:
             connection, _ = server.accept()
             with connection:
+                connection.settimeout(ORDER_S)
                 _answer(connection, orders)
 
     thread = threading.Thread(target=serve, name="chaos-control", daemon=True)

@@ -1,9 +1,10 @@
-"""A disk under SQLite that can fail, dawdle, and forget what was never synced.
+"""A disk under SQLite that can fail, fill up, dawdle, and forget what was never synced.
 
 SIGKILL ends a process and not a machine: what the operating system has taken over survives it. So
 before each write the old content goes into a journal beside the data directory, and a sync empties
 it. After a kill `lose_unsynced` puts the old content back, and what is left is what a power cut
-leaves: all that was synced, and of the rest some, torn or nothing.
+leaves: all that was synced, and of the rest some, torn or nothing. A journal outlives its process,
+since what was not synced does not become so by a restart.
 
 This covers the store's own files. Small files beside the key are written by aimem_node/durable.py,
 synced one by one, and have nothing to lose between two syncs.
@@ -28,6 +29,9 @@ SECTOR: Final = 512
 SURVIVES: Final = 0.5
 """Of unsynced writes that no other one overlaps, on a machine that keeps some."""
 NAME: Final = "chaos"
+MARK: Final = ".chaos-disk"
+"""Holds one random word, in the data directory and beside its journals, new with every process: a
+directory that was put back from an image has another one, and journals that are not about it."""
 
 
 def journals(data_dir: Path) -> Path:
@@ -39,13 +43,25 @@ class Disk:
     """What this process's disk does. One for all files."""
 
     def __init__(self, data_dir: Path) -> None:
+        """Takes up the journals of the process before, as far as they are about what is there."""
         self._home = journals(data_dir)
-        self._home.mkdir(mode=0o700, exist_ok=True)
+        self._home.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.fails_to_sync = False
+        self.is_full = False
         self.delay_s = 0.0
         self.delayed = 0
+        self.refused = 0
+        "Syncs that failed, and writes for which there was no room."
         self.lock = threading.Lock()
-        self._journals: dict[str, int] = {}
+        self._journals: dict[Path, int] = {}
+        for journal, path in _kept(data_dir):
+            if path is None:
+                journal.unlink()
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.data_dir = data_dir.resolve()  # as SQLite names it
+        word = os.urandom(8).hex()
+        for place in (data_dir, self._home):
+            (place / MARK).write_text(word, encoding="ascii")
 
     def mount(self) -> None:
         """Put it under every database that this process opens from now on."""
@@ -56,9 +72,9 @@ class Disk:
             def __init__(self, name: Any, flags: list[int]) -> None:
                 super().__init__(usual, name, flags)
                 kept = flags[0] & (apsw.SQLITE_OPEN_MAIN_DB | apsw.SQLITE_OPEN_WAL)
-                path = name.filename() if isinstance(name, apsw.URIFilename) else str(name)
+                path = Path(name.filename() if isinstance(name, apsw.URIFilename) else str(name))
                 self.disk = disk
-                self.undo = disk.journal(Path(path).name) if kept else -1
+                self.undo = disk.journal(path) if kept and path.parent == disk.data_dir else -1
 
         class System(apsw.VFS):
             def __init__(self) -> None:
@@ -67,26 +83,38 @@ class Disk:
             def xOpen(self, name: Any, flags: list[int]) -> Any:  # noqa: N802 - SQLite's word
                 return File(name, flags)
 
+            def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: N802
+                disk.forget(Path(filename))
+                super().xDelete(filename, syncdir)
+
         self._system = System()
 
-    def journal(self, name: str) -> int:
-        """The journal of a file, as a descriptor, one for all connections. What stood in it was
-        not taken back: it was a process that ended and no machine, so all of it is there."""
-        flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC
+    def journal(self, path: Path) -> int:
+        """The journal of a file, as a descriptor, one for all connections."""
+        journal = _journal_of(self._home, path)
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         with self.lock:
-            if name not in self._journals:
-                self._journals[name] = os.open(self._home / name, flags, 0o600)
-            return self._journals[name]
+            if journal not in self._journals:
+                self._journals[journal] = os.open(journal, flags, 0o600)
+            return self._journals[journal]
+
+    def forget(self, path: Path) -> None:
+        """A file is removed."""
+        with self.lock:
+            if path.exists() and (undo := self._journals.get(_journal_of(self._home, path))):
+                os.ftruncate(undo, 0)
 
     def obey(self, order: Mapping[str, Any]) -> dict[str, Any]:
-        """sync: "eio" or "ok"; delay_ms: before each sync."""
+        """sync: "eio" or "ok"; full: whether nothing can be written; delay_ms: before each sync."""
         if "sync" in order:
             if order["sync"] not in ("eio", "ok"):
                 raise ValueError('sync is "eio" or "ok"')
             self.fails_to_sync = order["sync"] == "eio"
+        if "full" in order:
+            self.is_full = bool(order["full"])
         if "delay_ms" in order:
             self.delay_s = float(order["delay_ms"]) / 1000
-        return {"delayed": self.delayed}
+        return {"delayed": self.delayed, "refused": self.refused}
 
 
 class _File(apsw.VFSFile):
@@ -97,6 +125,9 @@ class _File(apsw.VFSFile):
 
     def xWrite(self, content: bytes, offset: int) -> None:  # noqa: N802
         if self.undo >= 0:
+            if self.disk.is_full:
+                self.disk.refused += 1
+                raise apsw.FullError("database or disk is full")
             self._note(offset, len(content))
         super().xWrite(content, offset)
 
@@ -112,6 +143,7 @@ class _File(apsw.VFSFile):
             with disk.lock:
                 disk.delayed += 1
         if disk.fails_to_sync:
+            disk.refused += 1
             error: Any = apsw.IOError("disk I/O error")
             error.extendedresult = apsw.SQLITE_IOERR_FSYNC
             raise error
@@ -132,15 +164,37 @@ def lose_unsynced(data_dir: Path, chance: random.Random) -> int:
     Half of the time nothing of what was not synced made it, else some of it did, in sectors.
     """
     lost = 0
-    home = journals(data_dir)
-    for journal in sorted(home.iterdir()) if home.is_dir() else ():
-        path = data_dir / journal.name
-        if path.exists():
+    for journal, path in _kept(data_dir):
+        if path is not None:
             lost += _take_back(path, journal.read_bytes(), chance)
         journal.unlink()
     for name in data_dir.glob("*-shm"):
         name.unlink()
     return lost
+
+
+def _journal_of(home: Path, path: Path) -> Path:
+    """By inode too: another file may have taken the place and the name of this one."""
+    return home / f"{path.name}.{path.stat().st_ino}"
+
+
+def _kept(data_dir: Path) -> list[tuple[Path, Path | None]]:
+    """Every journal, with the file that it is about; None if that is no more."""
+    home = journals(data_dir)
+    if not home.is_dir():
+        return []
+    try:
+        same = (home / MARK).read_bytes() == (data_dir / MARK).read_bytes()
+    except FileNotFoundError:
+        same = False
+    found: list[tuple[Path, Path | None]] = []
+    for journal in sorted(home.iterdir()):
+        if journal.name == MARK:
+            continue
+        path = data_dir / journal.name.rpartition(".")[0]
+        there = same and path.exists() and _journal_of(home, path) == journal
+        found.append((journal, path if there else None))
+    return found
 
 
 def _take_back(path: Path, journal: bytes, chance: random.Random) -> int:

@@ -8,6 +8,7 @@ before its frame goes out: no confirmation is known to others that does not stan
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
 import threading
@@ -59,6 +60,7 @@ class Notebook:
         patched: Any = (PeerNet, Pipe, PeerServer)
         patched[0].send, patched[1].send, patched[2]._guarded = noted, counted, answered
         threading.Thread(target=self._keep, name="chaos-evidence", daemon=True).start()
+        atexit.register(self._count)
 
     def _confirmed(self, to: str, message: Message) -> None:
         if isinstance(message, AppendAck) and message.status is Status.OK:
@@ -83,4 +85,10 @@ class Notebook:
     def _keep(self) -> None:
         while True:
             time.sleep(KEEP_EVERY_S)
-            self._traffic_file.write_text(json.dumps(self._traffic), encoding="utf-8")
+            self._count()
+
+    def _count(self) -> None:
+        """In place of the last counts, as a whole: half a file would begin again from nothing."""
+        aside = self._traffic_file.with_suffix(".new")
+        aside.write_text(json.dumps(self._traffic), encoding="utf-8")
+        aside.replace(self._traffic_file)

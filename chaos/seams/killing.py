@@ -6,11 +6,14 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from aimem_node.replica.replica import META_NODE_ID
 from aimem_node.store.session import WriteSession
 from aimem_node.store.vector_index import VectorIndexes
+
+OPS_MAX: Final = 10_000
+"""Looked at of one commit. It is armed for a few commits only, so this costs nothing in between."""
 
 
 class Killing:
@@ -47,10 +50,9 @@ class Killing:
         return left
 
     def _is_own(self, session: WriteSession) -> bool:
-        """Whether the newest op is one that this node wrote: somebody waits for its answer."""
-        newest = session.ops_after(session.last_pos() - 1, 1)
+        """Whether this node wrote any of the new ops: somebody waits for its answer."""
         me = (session.meta(META_NODE_ID) or b"").decode()
-        return bool(newest) and newest[0].op.origin.node_id == me
+        return any(one.op.origin.node_id == me for one in session.ops_after(self._last, OPS_MAX))
 
     def order(self, which: str) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
         """The order that arms one of the two: `count` commits from now."""

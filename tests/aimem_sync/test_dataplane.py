@@ -35,6 +35,7 @@ from aimem_sync.events import (
     WriteWanted,
     Wrote,
 )
+from aimem_sync.links import BEAT_US
 from aimem_sync.log import Head
 from aimem_sync.messages import Append, AppendAck, Beat, Pull, SnapshotWanted
 from tests.aimem_sync.cluster import (
@@ -151,6 +152,18 @@ def test_a_learner_that_lags_is_not_made_a_voter() -> None:
     assert told.reason == f"{D} still lacks 2 ops"
     tell(plane, D, beat(ops(AT_A, 3)))
     assert of(Changed, plane.step(0, ChangeWanted(3, with_learner.with_voter(D)))) == []
+
+
+def test_a_learner_that_is_always_one_beat_behind_a_busy_member_may_vote() -> None:
+    with_learner = ABC.with_learner(D, key(D))
+    plane = core(with_learner)
+    for beats in range(1, 8):
+        now_us = beats * BEAT_US
+        op = ops(AT_A, beats)[-1]
+        plane.step(now_us, Wrote(beats, op.dot, Head(op.seq, op.chain)))
+        plane.step(now_us, Tick(0))
+        tell(plane, D, beat(ops(AT_A, max(1, beats - 1))), now_us)
+    assert of(Changed, plane.step(now_us, ChangeWanted(1, with_learner.with_voter(D)))) == []
 
 
 def test_a_broken_connection_lets_the_next_append_out_at_once() -> None:

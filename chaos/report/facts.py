@@ -1,0 +1,63 @@
+"""What the head of a report says: without it the figures mean nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Final
+
+from aimem_node.gateways.operator.bench import machine
+
+FACTS: Final = "facts.json"
+UNKNOWN: Final = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Where a run came from, and how to do it again."""
+
+    title: str
+    fault: str
+    "What struck: a class, or mixed."
+    seed: int
+    "-1 if nobody knows."
+    nodes: int
+    w: int
+    "Members that have to confirm a write; 0 if nobody knows."
+    commit: str
+    hardware: str
+    date: str
+    seconds: float
+    command: str
+
+    def as_json(self) -> str:
+        """For a file beside the report."""
+        return json.dumps(asdict(self), ensure_ascii=False, indent=1) + "\n"
+
+
+def told(directory: Path) -> Facts | None:
+    """The facts that were written beside a report; None if there are none. Raises ValueError."""
+    path = directory / FACTS
+    if not path.exists():
+        return None
+    given = json.loads(path.read_text(encoding="utf-8"))
+    names = {one.name for one in fields(Facts)}
+    if not isinstance(given, dict) or given.keys() != names:
+        raise ValueError(f"{FACTS} does not have exactly {', '.join(sorted(names))}")
+    return Facts(**given)
+
+
+def hardware() -> str:
+    """The machine in one line."""
+    return (
+        f"{machine.processor()}, {os.cpu_count()} logical cores, {machine.memory_gb():.0f} GB,"
+        f" {platform.system()} {platform.release()}, Python {platform.python_version()}"
+    )
+
+
+def commit() -> str:
+    """The checkout's commit, marked when it has changes; "unknown" outside of one."""
+    return machine.commit()
