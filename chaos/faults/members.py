@@ -67,7 +67,7 @@ async def join_leave(stage: Stage) -> None:
         name = await join(stage)
         blow.nodes = (name,)
         await stage.hold(0.5, 3.0)
-        stage.workload.drop(name)
+        await stage.workload.gone(name)
         await tried(lambda: stage.cluster.call(name, "Leave", LeaveRequest()), f"{name} leaves")
         await stage.cluster.forget(name)
         after = (await stage.cluster.status(stage.cluster.up[0])).epoch

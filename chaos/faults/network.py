@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Sequence
 
 from chaos.faults.stage import NETWORK, Blow, Stage, fault_class
@@ -9,15 +11,24 @@ from chaos.net import Rule, shapes
 
 Pairs = Sequence[tuple[str, str]]
 SILENT = Rule(drop=True)
+STRUCK_S = 5.0
+"""Members send a beat twice a second: a rule that has met no packet by then meets none."""
+SMALL_BYTES = 120
+"""Room for an acknowledgement or a ping under TLS, and for no op."""
 
 
 async def _broken(stage: Stage, blow: Blow, pairs: Pairs, rule: Rule, counted: str) -> None:
-    """Let a rule hold between these pairs for a while; the router's own count is the proof."""
+    """Let a rule hold between these pairs for a while, and until it has struck a packet; the
+    router's own count is the proof."""
     before = (await stage.cluster.passed()).get(counted, 0)
     await stage.cluster.rule(pairs, rule)
     try:
         blow.note(held_s=round(await stage.hold(0.5, 8.0), 3), pairs=[f"{a}>{b}" for a, b in pairs])
-        after = (await stage.cluster.passed()).get(counted, 0)
+        ends = time.monotonic() + STRUCK_S
+        after = before
+        while after == before and time.monotonic() < ends:
+            after = (await stage.cluster.passed()).get(counted, 0)
+            await asyncio.sleep(0.05)
     finally:
         await stage.cluster.net.clear()
     blow.proof(**{counted: after - before})
@@ -128,7 +139,7 @@ async def stalled_link(stage: Stage) -> None:
     [stalled] = stage.pick()
     async with stage.struck("stalled-link", [stalled]) as blow:
         pairs = shapes.one_off(stage.cluster.names, stalled)
-        await _broken(stage, blow, pairs, Rule(larger_than=180), "dropped")
+        await _broken(stage, blow, pairs, Rule(larger_than=SMALL_BYTES), "dropped")
 
 
 @fault_class(

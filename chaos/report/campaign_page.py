@@ -30,7 +30,7 @@ TITLE: Final = "Chaos campaign"
 NO_RUNS: Final = "No run was made, so nothing is shown."
 GOAL_HEADS: Final = ("goal", "promised", "measured", "")
 HEADS: Final = (
-    "fault", "nodes", "runs", "cycles", "acknowledged", "lost", "convergence",
+    "fault", "nodes", "runs", "cycles", "acked writes", "lost", "converged",
     "writes again, s (p50 / p95 / max)", "all level, s (p50 / p95 / max)", "runs broken", "goals",
 )  # fmt: skip
 CLASS_NUMBERS: Final = range(1, 10)
@@ -39,7 +39,9 @@ HOW: Final = (
     "Every cycle breaks a cluster of real processes under load, takes the fault away, and waits "
     "until it is whole. Both times count from when the fault was taken away: until every node "
     "confirmed a write again, and until every node held what any node held at that moment. "
-    "Percentiles are nearest-rank; durations are rounded up, shares down."
+    "Percentiles are nearest-rank; durations are rounded up, shares down. "
+    "A cycle has no time if the cluster never came so far or the run ended first; a goal is then "
+    "missed."
 )
 
 Rows = list[tuple[str, ...]]
@@ -122,7 +124,7 @@ def _facts(results: Sequence[RunResult], total: Sum) -> list[tuple[str, str]]:
         ("writes", f"{total.acknowledged:,} acknowledged, {total.unknown:,} never known"),
         ("clusters", ", ".join(f"{nodes} nodes with W = {w}" for nodes, w in sizes)),
         ("commit", ", ".join(dict.fromkeys(one.commit for one in results))),
-        ("hardware", hardware()),
+        ("hardware", f"{hardware()} (where this report was made)"),
         ("made", f"{dates[0]} to {dates[-1]}"),
     ]
 
@@ -148,7 +150,8 @@ def _class(one: Sum) -> tuple[str, ...]:
 
 
 def _spread(one: Spread) -> str:
-    return " / ".join(seconds(value).removesuffix(" s") for value in (one.p50, one.p95, one.max))
+    told = " / ".join(seconds(value).removesuffix(" s") for value in (one.p50, one.p95, one.max))
+    return f"{told}, no time in {one.missing:,}" if one.missing else told
 
 
 CHECK_HEADS: Final = ("check", "what it means", "runs", "tried", "broken", "runs broken")

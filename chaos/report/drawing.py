@@ -105,21 +105,23 @@ def _width(axis: Axis, strike: Strike, end_s: float) -> float:
 
 
 def _bar(axis: Axis, strike: Strike, y: float, end_s: float) -> Markup:
-    """One strike, in up to three colours. One that was never taken away has a ragged end."""
+    """One strike, in up to three colours. One that was never taken away, or that the cluster never
+    got over, reaches the end of the axis and is ragged there."""
     top, height = y + 2, ROW - 4
     x, width = axis.x(strike.begin_s), _width(axis, strike, end_s)
     parts = [_rect(x, top, width, height, "strike")]
-    if strike.end_s is None:
-        edge = x + width
-        parts.append(
-            element("line", x1=edge, x2=edge, y1=top - 2, y2=top + height + 2, class_="endless")
-        )
     since = strike.end_s
-    for until, kind in ((strike.healed_s, "healing"), (strike.level_s, "leveling")):
+    for reached, kind in ((strike.healed_s, "healing"), (strike.level_s, "leveling")):
+        until = end_s if reached is None and not strike.whole else reached
         if since is not None and until is not None and until > since:
             start = max(axis.x(since), x + width)
             parts.append(_rect(start, top, max(1.0, axis.x(until) - start), height, kind))
             since = until
+    if not strike.whole:
+        edge = axis.x(end_s)
+        parts.append(
+            element("line", x1=edge, x2=edge, y1=top - 2, y2=top + height + 2, class_="endless")
+        )
     number = str(strike.number)
     if width >= NUMBER_WIDTH * len(number):
         parts.append(_text(x + width / 2, top + 11, number, "bar-number", anchor="middle"))
@@ -138,6 +140,8 @@ def _said(strike: Strike) -> str:
         said += f"; writes again after {seconds(strike.writes_again_after_s)}"
     if strike.level_after_s is not None:
         said += f"; level after {seconds(strike.level_after_s)}"
+    elif strike.end_s is not None and not strike.whole:
+        said += "; never whole again"
     return said
 
 

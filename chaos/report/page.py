@@ -94,19 +94,28 @@ def card(value: str, what: str, more: str = "") -> Markup:
 def _cards(checks: Sequence[Check], line: Timeline) -> Markup:
     there = next((check for check in checks if check.name.startswith("(a)")), None)
     own = [one for one in line.strikes if not one.within]
-    healed = [one.writes_again_after_s for one in own if one.writes_again_after_s is not None]
-    level = [one.level_after_s for one in own if one.level_after_s is not None]
+    whole = sum(one.whole for one in own)
     broken = "–" if there is None or not there.tried else str(len(there.broken))
     return element(
         "div",
         card(f"{line.acknowledged:,}", "writes acknowledged", f"{line.refused:,} refused"),
-        card(broken, "acknowledged and not as it should be", "goal: 0"),
+        card(broken, "findings against what was acknowledged", "goal: 0"),
         card(f"{line.unknown:,}", "writes never known", "judged all the same"),
-        card(str(len(own)), "faults struck", f"{len(level)} healed"),
-        card(plain.seconds(max(healed, default=None)), "until writes again", "the longest"),
-        card(plain.seconds(max(level, default=None)), "until all nodes level", "the longest"),
+        card(str(len(own)), "faults begun", f"{whole} taken away and healed"),
+        _longest_card([one.writes_again_after_s for one in own], "until writes again"),
+        _longest_card([one.level_after_s for one in own], "until all nodes level"),
         class_="cards",
     )
+
+
+def _longest_card(times: Sequence[float | None], what: str) -> Markup:
+    """The longest of these times: never, if it never came to one of them."""
+    known = [time for time in times if time is not None]
+    missing = len(times) - len(known)
+    longest = plain.seconds(max(known, default=None))
+    if not missing:
+        return card(longest, what, "the longest")
+    return card("never", what, f"{missing} of {len(times)}; else {longest} at most")
 
 
 def _checks(checks: Sequence[Check]) -> Markup:
@@ -189,10 +198,10 @@ def _strike(one: Strike) -> tuple[Markup, ...]:
     lasted: Markup = element("span", "never ended", class_="bad")
     if one.end_s is not None:
         lasted = joined(plain.seconds(one.end_s - one.begin_s))
-        if not one.within and one.level_s is None:
-            level = cell(element("span", "never", class_="bad"), number=True)
-            if one.healed_s is None:
-                healed = level
+        never = cell(element("span", "never", class_="bad"), number=True)
+        if not one.within:
+            healed = never if one.healed_s is None else healed
+            level = never if one.level_s is None else level
     return (
         cell(str(one.number), number=True),
         cell(element("b", one.fault), element("div", what, class_="faint small") if what else None),

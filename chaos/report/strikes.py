@@ -46,9 +46,16 @@ class Strike:
         """From when it was taken away."""
         return _between(self.end_s, self.level_s)
 
+    @property
+    def whole(self) -> bool:
+        """Whether it was taken away, and everything that it did to the cluster is over."""
+        if self.end_s is None:
+            return False
+        return bool(self.within) or (self.healed_s is not None and self.level_s is not None)
+
     def felt_until(self, end_s: float) -> float:
         """The last moment that a lane must show; `end_s`: where the axis ends."""
-        if self.end_s is None:
+        if self.end_s is None or not self.whole:
             return end_s
         return max(self.end_s, self.healed_s or 0.0, self.level_s or 0.0)
 
@@ -111,11 +118,12 @@ def _begun(found: Sequence[Strike], ended: Fault) -> int | None:
 
 def _placed(strike: Strike, every: Sequence[Strike]) -> Strike:
     """With the strike that it was a part of, if its own healing was not told."""
-    if strike.healed_s is not None or strike.level_s is not None or strike.end_s is None:
+    if strike.healed_s is not None or strike.level_s is not None:
         return strike
     for other in every:
+        # What never ended can only be a part of what never ended either.
         encloses = other.begin_s <= strike.begin_s and (
-            other.end_s is None or other.end_s >= strike.end_s
+            other.end_s is None or (strike.end_s is not None and other.end_s >= strike.end_s)
         )
         if other.number < strike.number and other.fault != strike.fault and encloses:
             return replace(strike, within=other.number)

@@ -43,6 +43,9 @@ th.number { text-align: right; }
 td.short { white-space: nowrap; overflow-wrap: normal; }
 td ul { margin: .2rem 0 0; padding-left: 1.1rem; }
 .wide { overflow-x: auto; } .wide td:last-child { min-width: 7.5rem; }
+.wide.small td, .wide.small th { padding-right: .5rem; font-size: .8rem; }
+.wide.small td.number { white-space: normal; }
+.wide.small td.number:nth-child(8), .wide.small td.number:nth-child(9) { min-width: 8rem; }
 svg { width: 100%; height: auto; display: block; margin: .5rem 0; }
 svg text { font: 11px system-ui, sans-serif; fill: var(--ink); }
 svg .faint { fill: var(--faint); } svg .name { font-weight: 600; font-size: 12px; }

@@ -194,6 +194,12 @@ def put_answer_again(self: Any, author: str, request_key: str, *more: Any) -> No
     _put_answer(self, author, request_key, *more)
 
 
+def new_id_each_time(self: Any, _index: int = 0) -> str:
+    """WriteCall.new_id: the second line of defence, that one key makes one record on any node."""
+    made: str = self.chance.record_id()
+    return made
+
+
 async def reached_already(_self: Any, after: Any, _session: Any, *, writes: bool) -> Any:  # noqa: ARG001
     """Dispatcher._reach."""
     return after

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
+from aimem_node.operations import call
 from aimem_node.replica import disk as replica_disk
 from aimem_node.replica import outbox, replica
 from aimem_node.replica.fence import Fence
@@ -37,6 +38,8 @@ class Broken:
     patches: tuple[Patch, ...]
     size: int = 3
     "How many nodes it takes."
+    cycles: int = 5
+    "How often the fault should strike, with clients that write twenty times a second."
 
     def apply(self) -> None:
         """Break this process. For good: it is meant for a process of its own."""
@@ -125,7 +128,9 @@ BROKEN: Final = _by_name(
             (session.WriteSession, "idem", breaks.no_key_known),
             (session.WriteSession, "_put_answer", breaks.put_answer_again),
             (replica.Replica, "earlier", breaks.nothing_earlier),
+            (call.WriteCall, "new_id", breaks.new_id_each_time),
         ),
+        cycles=10,
     ),
     Broken(
         "token-ignored",
@@ -134,6 +139,7 @@ BROKEN: Final = _by_name(
         "A session comes to the node that was cut off and is shown what was before its own writes:"
         " (f) it reads backwards.",
         ((dispatch.Dispatcher, "_reach", breaks.reached_already),),
+        cycles=10,
     ),
     Broken(
         "accept-from-evicted",
@@ -150,6 +156,7 @@ BROKEN: Final = _by_name(
         "One side adds a tag while the other takes it away: it is there or not by which op came"
         " first, so (d) records differ from each other and from the fold of all logs.",
         ((merge, "_join_tags", breaks.join_tags_by_value),),
+        cycles=10,
     ),
     Broken(
         "lww-by-arrival",

@@ -32,6 +32,7 @@ DEEDS_PER_S: Final = 30.0
 time on five nodes: what is to be shown is what happens to the writes, not how many there can be."""
 START_S: Final = 30.0
 RETRY_S: Final = 0.2
+LOOK_S: Final = 0.02
 
 
 class Workload:
@@ -100,6 +101,22 @@ class Workload:
         for client in self._running:
             if client.home.name == name:
                 client.stopping.set()
+
+    async def gone(self, name: str) -> None:
+        """Drop a node, and return once nobody waits for an answer of it, its own clients or those
+        that visit it: what a machine answers that belongs to another cluster by then is no answer
+        of this one."""
+        self.drop(name)
+        until_s = asyncio.get_running_loop().time() + 2 * self._patience_s
+        while self._is_asked(name) and asyncio.get_running_loop().time() < until_s:
+            await asyncio.sleep(LOOK_S)
+
+    def _is_asked(self, name: str) -> bool:
+        return any(
+            client.session.endpoint.name == name and not task.done()
+            for client, task in self._running.items()
+            if client.home.name == name or client.session.in_flight
+        )
 
     async def until(self, deeds: int) -> None:
         """Return once so many were answered ok. Raises what ended a client before its time."""

@@ -76,6 +76,21 @@ def test_a_cycle_without_a_time_meets_no_goal() -> None:
     assert missing(Sum.of([run(level_s=(1.0,), healed_s=())])) == ["all level", "writes again"]
 
 
+def test_a_run_that_never_healed_meets_no_goal_by_the_times_of_what_did_heal() -> None:
+    struck = {**check("every fault struck, and the cluster healed", 1, 3)}
+    early = run(cycles=2, holds=False, checks=(struck,))
+    one = Sum.of([early, run()])
+    assert (one.healed.missing, one.level.missing) == (1, 1)
+    assert missing(one) == ["all level", "writes again", "runs broken"]
+    page = Page(campaign_page([early, run()]))
+    assert page.row("all nodes hold the same, p95")[2:] == ["2.00 s, and no time in 1", "MISSED"]
+
+
+def test_a_time_too_many_in_one_run_does_not_stand_for_one_that_is_missing_in_another() -> None:
+    runs = [run(healed_s=(0.1,) * 3), run(healed_s=(0.1,))]
+    assert missing(Sum.of(runs)) == ["writes again"]
+
+
 def test_no_runs_meet_nothing() -> None:
     assert len(missing(Sum.of([]))) == 5
     assert "No run was made" in campaign_markdown([])

@@ -9,7 +9,6 @@ import pytest
 from chaos.checker import LEFT_OUT, Check
 from chaos.report.drawing import LEFT, RIGHT, WIDTH, Axis
 from chaos.report.page import NOTHING_HAPPENED, run_page
-from chaos.report.strikes import Strike
 from chaos.report.timeline import Timeline, timeline
 from tests.chaos.report.composed import Page, Story, facts
 
@@ -24,6 +23,13 @@ def busy() -> Timeline:
     story.fault(7, "loss", "begin", "abc")
     story.tell(10, story.ask(3, "y"), "info")
     return timeline(story.events, story.faults, "abc")
+
+
+def never_healed() -> Timeline:
+    story = Story()
+    story.write(0, 5, "x")
+    story.whole("kill", "a", 1, 2)
+    return timeline(story.events, story.faults, "a")
 
 
 def read(checks: tuple[Check, ...] = GOOD, line: Timeline | None = None, **more: str) -> Page:
@@ -100,6 +106,23 @@ def test_a_fault_without_an_end_reaches_the_end_of_the_axis() -> None:
     assert "never ended" in read().text
 
 
+def test_a_fault_that_never_healed_reaches_the_end_of_the_axis_in_the_colour_of_healing() -> None:
+    page = read(line=never_healed())
+    [bar] = [one for one in page.named("rect", "healing") if one["height"] == "14"]
+    assert float(bar["x"] or 0) == pytest.approx(Axis(5.0).x(2), abs=0.1)
+    assert float(bar["x"] or 0) + float(bar["width"] or 0) == pytest.approx(WIDTH - RIGHT, abs=0.2)
+    assert len(page.named("line", "endless")) == 1
+
+
+def test_the_longest_healing_is_never_if_one_fault_never_healed() -> None:
+    assert "neveruntil writes again1 of 1; else – at most" in read(line=never_healed()).text
+    story = Story()
+    story.whole("kill", "a", 0, 1, 2, 4)
+    healed = read(line=timeline(story.events, story.faults, "a")).text
+    assert "1.00 suntil writes againthe longest" in healed
+    assert "3.00 suntil all nodes levelthe longest" in healed
+
+
 def test_bars_begin_and_end_where_the_axis_says() -> None:
     axis = Axis(10.0)
     kill = next(one for one in read().named("rect", "strike") if one["x"] == f"{axis.x(2):.1f}")
@@ -128,8 +151,7 @@ def test_the_table_of_faults_has_the_proof_and_the_times() -> None:
 
 
 def test_a_fault_that_was_taken_away_and_never_healed_says_never() -> None:
-    line = Timeline(5.0, (Strike(1, "kill", ("a",), 1.0, 2.0),))
-    row = next(row for row in read(line=line).rows if row[0] == "1")
+    row = next(row for row in read(line=never_healed()).rows if row[0] == "1")
     assert row[5:7] == ["never", "never"]
 
 

@@ -41,7 +41,10 @@ def test_faults_that_overlap_at_a_node_have_rows_of_their_own() -> None:
     story.fault(1, "loss", "begin", "bc")
     story.fault(2, "pause", "end", "ab")
     story.fault(3, "loss", "end", "bc")
-    story.whole("kill", "b", 4, 5)
+    for fault in ("pause", "loss"):
+        story.fault(3.5, fault, "healed")
+        story.fault(4, fault, "level")
+    story.whole("kill", "b", 4, 5, 6, 7)
     line = drawn(story)
     assert numbers(line, "a") == [[1]]
     assert numbers(line, "b") == [[1, 3], [2]]
@@ -114,6 +117,25 @@ def test_parts_of_a_combined_fault_heal_with_it() -> None:
     assert (both.within, part.within, alone.within) == (0, 1, 0)
     assert (part.healed_s, part.level_s) == (None, None)
     assert (both.level_after_s, alone.level_after_s) == (2, 2)
+
+
+def test_parts_that_never_ended_belong_to_what_never_ended() -> None:
+    story = Story()
+    story.fault(0, "combined", "begin")
+    story.fault(1, "kill", "begin", "a")
+    story.whole("loss", "b", 2, 3)
+    assert [one.within for one in drawn(story).strikes] == [0, 1, 1]
+
+
+def test_a_fault_that_never_healed_is_felt_to_the_end() -> None:
+    story = Story()
+    story.whole("kill", "a", 0, 1)
+    story.whole("kill", "a", 2, 3, 4)
+    story.whole("kill", "a", 5, 6, 7, 8)
+    story.write(0, 9, "x")
+    first, second, third = (line := drawn(story)).strikes
+    assert [one.whole for one in (first, second, third)] == [False, False, True]
+    assert [one.felt_until(line.end_s) for one in (first, second, third)] == [9, 9, 8]
 
 
 def test_an_end_without_a_beginning_is_told() -> None:

@@ -1,0 +1,99 @@
+"""What a campaign still has to do, and what it keeps of what it has done."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from chaos import campaign
+from chaos.campaign import SMOKE, Kept, Wanted, in_words, smoke_table
+from chaos.faults import CLASSES
+from chaos.report import RunResult
+
+RUN = RunResult(
+    fault="kill", seed=1, nodes=3, w=2, cycles=10, acknowledged=400, unknown=1, lost=0,
+    convergence=1.0, healed_s=(0.5, 0.7), level_s=(0.6, 0.9), checks=(), holds=True,
+    seconds=40.0, commit="abc", hold_s_max=8.0,
+)  # fmt: skip
+WANTED = Wanted(25, ("kill", "drop"), (3,), 8.0)
+
+
+def cycles(wanted: Wanted, done: list[RunResult]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for plan in wanted.rest(done):
+        found[plan.title] = found.get(plan.title, 0) + len(plan.faults)
+    return found
+
+
+def test_a_campaign_has_all_cycles_of_all_classes_before_it() -> None:
+    assert cycles(WANTED, []) == {"kill": 25, "drop": 25}
+    assert cycles(replace(WANTED, sizes=(3, 5)), []) == {"kill": 50, "drop": 50}
+
+
+def test_what_was_done_before_is_not_done_again() -> None:
+    assert cycles(WANTED, [RUN, RUN]) == {"kill": 5, "drop": 25}
+    assert cycles(WANTED, [RUN] * 3) == {"drop": 25}
+    assert cycles(WANTED, [replace(RUN, nodes=5)] * 9) == {"kill": 25, "drop": 25}
+
+
+def test_classes_take_turns_and_no_two_runs_have_the_same_seed() -> None:
+    plans = WANTED.rest([])
+    assert [plan.title for plan in plans] == ["kill", "drop"] * 3
+    done = [replace(RUN, cycles=10), replace(RUN, fault="drop", cycles=10)]
+    seeds = [plan.seed for plan in (*plans[:2], *WANTED.rest(done))]
+    assert len(set(seeds)) == len(seeds)
+
+
+def test_a_run_that_broke_early_counts_for_the_cycles_it_came_to() -> None:
+    broken = replace(RUN, cycles=2, holds=False)
+    assert cycles(WANTED, [broken]) == {"kill": 23, "drop": 25}
+
+
+def test_runs_are_kept_and_those_of_another_commit_do_not_count(tmp_path: Path) -> None:
+    kept = Kept(tmp_path / "runs")
+    kept.add(RUN)
+    kept.add(replace(RUN, commit="def"))
+    assert Kept(tmp_path / "runs").read("abc") == [RUN]
+
+
+def test_a_damaged_line_is_named_and_never_skipped(tmp_path: Path) -> None:
+    kept = Kept(tmp_path)
+    kept.add(RUN)
+    with (tmp_path / campaign.RESULTS).open("a", encoding="utf-8") as file:
+        file.write('{"fault": "kill"}\n')
+    with pytest.raises(ValueError, match="line 2"):
+        kept.read("abc")
+
+
+def test_an_interrupted_campaign_ends_when_its_time_is_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+
+    def make(plan: object) -> tuple[RunResult, tuple[object, ...]]:
+        made.append(str(plan))
+        return replace(RUN, commit=campaign.commit()), ()
+
+    monkeypatch.setattr(campaign, "make", make)
+    assert len(campaign.campaign(WANTED, Kept(tmp_path), seconds_max=-1)) == 0
+    assert len(campaign.campaign(WANTED, Kept(tmp_path), seconds_max=3_600)) == 6
+    assert len(made) == 6
+
+
+def test_the_smoke_run_strikes_with_every_class() -> None:
+    assert {name for _, names in SMOKE for name in names} == set(CLASSES)
+    assert {size for size, _ in SMOKE} == {3, 5}
+
+
+def test_a_broken_smoke_run_is_seen_in_its_table() -> None:
+    table = smoke_table([RUN, replace(RUN, holds=False, lost=2, convergence=0.9)])
+    good, bad = table.splitlines()[1:]
+    assert "BROKEN" not in good
+    assert "BROKEN" in bad
+    assert "0.900" in bad
+
+
+def test_durations_are_told_in_words() -> None:
+    assert [in_words(s) for s in (20, 90, 3_600, 7_500)] == [
+        "0 min", "2 min", "1 h 00 min", "2 h 05 min",
+    ]  # fmt: skip
