@@ -63,8 +63,9 @@ cluster: $(READY) ## Run three nodes on this machine as one cluster until Ctrl-C
 cluster-demo: $(READY) ## Show a cluster: a node shot, one that joins, nothing lost, nothing left behind
 	@$(BIN)/python -m aimem_node.gateways.demo.cluster $(ARGS)
 
-test: check ## Everything that must hold: check, then all tests on two cores
+test: check ## Everything that must hold: check, all tests on two cores, every fault once
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+	@$(BIN)/python -m chaos.campaign --smoke
 
 check: $(READY) ## What needs no running node: style, types, import directions, made files, tidiness
 	$(BIN)/ruff check .

@@ -1,8 +1,7 @@
 """Promises G and H: the store, its index, and the evidence of chaos. See requirements.py."""
 
-from tests.promise import Promise, partly, tested
+from tests.promise import Promise, tested
 
-CHAOS = 6
 """The issue that is still to come."""
 
 STORE = "tests/aimem_node/store/"
@@ -103,11 +102,18 @@ STORED: dict[str, Promise] = {
         "test_a_model_that_hangs_is_called_stalled_and_asked_nothing_more",
     ),
     # H. Chaos evidence
-    "H": partly(
+    "H": tested(
         "faults are real, runs without acknowledgements fail, and checkers are seen to fail",
-        CHAOS,
-        "tests/chaos/test_verdict.py::test_a_bad_history_breaks_the_check_that_is_meant_for_it",
-        "tests/chaos/test_verdict.py::test_a_run_that_acknowledged_nothing_proves_nothing",
+        "tests/chaos/test_faults.py::test_a_fault_that_struck_nothing_fails_instead_of_passing",
+        "tests/chaos/test_faults.py::"
+        "test_a_fault_that_was_asked_for_and_cannot_be_injected_fails_the_run",
+        "tests/chaos/test_run.py::"
+        "test_a_cluster_that_was_killed_holds_all_it_acknowledged_and_leaves_nothing_behind",
+        "tests/chaos/net/test_network.py::"
+        "test_a_cut_in_one_direction_is_enough_for_silence_and_healing_ends_it",
+        "tests/chaos/checker/test_judging.py::"
+        "test_each_harm_is_noticed_by_the_checks_meant_for_it_and_by_no_other",
+        "tests/chaos/test_campaign.py::test_the_smoke_run_strikes_with_every_class",
         "tests/chaos/test_kill.py::"
         "test_a_killed_node_keeps_every_acknowledged_memory_and_none_twice",
     ),

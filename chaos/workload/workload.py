@@ -108,7 +108,7 @@ class Workload:
         of this one."""
         self.drop(name)
         until_s = asyncio.get_running_loop().time() + 2 * self._patience_s
-        while self._is_asked(name) and asyncio.get_running_loop().time() < until_s:
+        while self._is_asked(name) and asyncio.get_running_loop().time() < until_s:  # noqa: ASYNC110
             await asyncio.sleep(LOOK_S)
 
     def _is_asked(self, name: str) -> bool:
