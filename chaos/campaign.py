@@ -191,7 +191,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--cycles", type=int, default=200, help="of every class and size")
     parser.add_argument("--fault", action="append", choices=list(CLASSES), metavar="CLASS")
     parser.add_argument("--size", action="append", type=int, choices=SIZES)
-    parser.add_argument("--hold", type=float, default=8.0, help="seconds that a fault may last")
+    parser.add_argument("--hold", type=float, default=30.0, help="seconds that a fault may last")
     parser.add_argument(
         "--minutes", type=float, default=float("inf"), help="then stop; go on later"
     )

@@ -57,7 +57,7 @@ class Plan:
     "Names of classes, in the order in which they strike."
     size: int
     seed: int
-    hold_s_max: float = 8.0
+    hold_s_max: float = 30.0
     clients_per_node: int = 3
     broken: str = ""
     "A mutant that all nodes are; empty for the real thing."
@@ -316,7 +316,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--size", type=int, choices=(3, 5), default=3)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
-        "--hold", type=float, default=8.0, help="seconds that a fault lasts at most"
+        "--hold", type=float, default=30.0, help="seconds that a fault lasts at most"
     )
     parser.add_argument("--broken", default="", help="run a build with something wrong in it")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="leave evidence and report there")

@@ -207,14 +207,7 @@ async def reached_already(_self: Any, after: Any, _session: Any, *, writes: bool
 
 # ---- merging -------------------------------------------------------------------------------------
 
-_join_tags, _join_heads = merge._join_tags, merge._join_heads
-
-
-def join_tags_by_value(a: Any, b: Any, untagged: Any) -> Mapping[str, Any]:
-    """merge._join_tags."""
-    gone = {tag for tag, _ in b.untagged}
-    joined = _join_tags(a, b, untagged)
-    return {tag: dots for tag, dots in joined.items() if tag not in gone}
+_join_heads = merge._join_heads
 
 
 def join_heads_by_arrival(a: Any, b: Any, overwritten: Any) -> Mapping[str, Any]:

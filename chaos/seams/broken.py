@@ -135,11 +135,12 @@ BROKEN: Final = _by_name(
     Broken(
         "token-ignored",
         "A read is answered at once, whatever its session has seen elsewhere.",
-        "partition-one",
-        "A session comes to the node that was cut off and is shown what was before its own writes:"
-        " (f) it reads backwards.",
+        "slow-disk",
+        # A node that is cut off for two seconds meets too few sessions that come from elsewhere.
+        "A session comes to a node whose disk keeps it behind, and is not shown what it has just"
+        " written: (f) it reads backwards.",
         ((dispatch.Dispatcher, "_reach", breaks.reached_already),),
-        cycles=10,
+        cycles=20,
     ),
     Broken(
         "accept-from-evicted",
@@ -148,15 +149,6 @@ BROKEN: Final = _by_name(
         "The evicted member dials with its old key and is answered: it was let in, and (h) I12 says"
         " so of whoever answered it.",
         letting_in.PATCHES,
-    ),
-    Broken(
-        "untag-by-value",
-        "Taking a tag away takes it from everybody who has added it, seen or not.",
-        "partition-halves",
-        "One side adds a tag while the other takes it away: it is there or not by which op came"
-        " first, so (d) records differ from each other and from the fold of all logs.",
-        ((merge, "_join_tags", breaks.join_tags_by_value),),
-        cycles=10,
     ),
     Broken(
         "lww-by-arrival",
