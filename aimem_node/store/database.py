@@ -207,10 +207,21 @@ def _open_writable(path: Path) -> apsw.Connection:
         cache_pages(connection, WRITER_CACHE_KIB)
         keep_plans(connection)
         teach(connection)
+        sync_what_was_found(connection)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def sync_what_was_found(connection: apsw.Connection) -> None:
+    """Put on the disk what an earlier process wrote and was killed before it could sync.
+
+    SQLite takes such a commit for one like any other, since it is in the file as far as the
+    operating system can tell. This node would confirm it to others, and a power cut could still
+    take it away. A checkpoint syncs the log before it moves anything.
+    """
+    connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
 
 
 def _create(path: Path, migrations: tuple[Migration, ...]) -> None:

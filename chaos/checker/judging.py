@@ -45,6 +45,7 @@ def judge(
         sessions.sessions(case),
         presence.survivors(case),
         protocol.acks(case),
+        protocol.confirmed(case),
         protocol.configs(case),
         protocol.evictions(case),
         progress.traffic(case),

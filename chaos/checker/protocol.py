@@ -7,7 +7,9 @@ that healed by themselves before anybody read the disks.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
+from math import inf
 from typing import Final
 
 from chaos.checker.case import Case
@@ -16,6 +18,7 @@ from chaos.checker.evidence import Ack
 from chaos.history import Fault
 
 NODE_ID_CHARS: Final = 32
+OTHER_VERSION: Final = "upgrade"
 TURNED_BACK: Final = ("old-backup",)
 """Faults that put an old disk under a node. What it confirms until the others have told it so is
 about that disk, and members count none of it twice."""
@@ -54,6 +57,67 @@ def _age(spans: Sequence[int], ack: Ack) -> int:
     compared then."""
     before = sum(at <= ack.t_ns for at in spans)
     return before if before % 2 == 0 else -ack.t_ns
+
+
+def confirmed(case: Case) -> Check:
+    """I4: whoever was told that a write is done was told so when W members had it on disk.
+
+    Held by: the node whose log it is in, the node that answered, and every node that had confirmed
+    that far to anybody. A confirmation is written down before it is sent, so none is missed; but
+    builds of another version write none down, and are believed until they do. The simulator has an
+    oracle of its own for this, which sees every disk.
+    """
+    said = _confirmations(case)
+    mute = _mute_until(case)
+    tried, broken = 0, []
+    judged = any(said.values()) and not case.seen.is_simulated
+    for deed in case.deeds if judged else ():
+        for told in deed.oks:
+            if not told.write_ids or not told.w or told.w < 2:
+                continue
+            for dot in told.write_ids:
+                origin, _, seq = dot.rpartition(":")
+                tried += 1
+                holders = {case.name_of(dot).partition(".")[0], told.node}
+                holders |= {
+                    name for name, by_log in said.items()
+                    if _upto(by_log.get(origin, ([], [])), told.t_ns) >= int(seq)
+                }  # fmt: skip
+                holders |= {name for name, until_ns in mute.items() if told.t_ns < until_ns}
+                if len(holders) < told.w:
+                    broken.append(
+                        f"{deed}: {case.name_of(dot)} was called done at {told.node} when"
+                        f" {len(holders)} of {told.w} had confirmed it"
+                    )
+    return Check("(h) done means confirmed by W (I4)", tried, tuple(broken))
+
+
+def _confirmations(case: Case) -> dict[str, dict[str, tuple[list[int], list[int]]]]:
+    """By node and log: times, and how far it had confirmed by then at the most."""
+    found: dict[str, dict[str, tuple[list[int], list[int]]]] = {}
+    for name, given in case.seen.acks.items():
+        logs = found.setdefault(name, {})
+        for ack in sorted(given, key=lambda one: one.t_ns):
+            times, ends = logs.setdefault(ack.origin, ([], []))
+            times.append(ack.t_ns)
+            ends.append(max(ack.seq, ends[-1] if ends else 0))
+    return found
+
+
+def _mute_until(case: Case) -> dict[str, float]:
+    """Nodes of a run with another version, and since when each of them writes down what it
+    confirms."""
+    if not any(one.fault == OTHER_VERSION for one in case.seen.faults):
+        return {}
+    firsts = {
+        name: min((a.t_ns for a in told), default=inf) for name, told in case.seen.acks.items()
+    }
+    return {name: firsts.get(name, inf) for name in case.seen.states}
+
+
+def _upto(log: tuple[list[int], list[int]], t_ns: int) -> int:
+    at = bisect_right(log[0], t_ns)
+    return log[1][at - 1] if at else 0
 
 
 def configs(case: Case) -> Check:

@@ -17,7 +17,7 @@ WEIGHTS: Final = {
     "promote": 4, "archive": 5, "restore": 4, "vote": 7, "count": 6, "read": 20,
 }  # fmt: skip
 """How often each deed is wanted, in any 111."""
-HOP: Final = 0.05
+HOP: Final = 0.12
 """How often a session goes to another node."""
 PENDING_ALLOWED: Final = 0.2
 HURRY: Final = 0.1

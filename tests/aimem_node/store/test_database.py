@@ -166,6 +166,42 @@ def test_what_a_savepoint_would_put_back_stays_out_of_files(bench) -> None:
     assert bench.do(lambda s: s._connection.pragma("temp_store")) == in_memory
 
 
+def test_what_a_killed_process_wrote_is_on_the_disk_before_it_is_believed(
+    bench, pen, tmp_path, monkeypatch
+) -> None:
+    """A commit may be in the file and not on the disk, if its process was killed in between."""
+    bench.put(pen.memory("m1"))
+    left = tmp_path / "left"
+    left.mkdir()
+    for name in ("aimem.db", "aimem.db-wal"):
+        (left / name).write_bytes((bench.data_dir / name).read_bytes())
+    usual, synced = apsw.vfs_names()[0], []
+
+    class File(apsw.VFSFile):
+        def __init__(self, name: Any, flags: list[int]) -> None:
+            super().__init__(usual, name, flags)
+            self.is_wal = bool(flags[0] & apsw.SQLITE_OPEN_WAL)
+
+        def xSync(self, flags: int) -> None:
+            synced.append(self.is_wal)
+            super().xSync(flags)
+
+    class Disk(apsw.VFS):
+        def __init__(self) -> None:
+            super().__init__("counting", usual, makedefault=True)
+
+        def xOpen(self, name: Any, flags: list[int]) -> Any:
+            return File(name, flags)
+
+    disk = Disk()
+    try:
+        open_database(left).close(True)
+        assert synced[:1] == [True], "the log comes first"
+    finally:
+        disk.unregister()
+        apsw.set_default_vfs(usual)
+
+
 def test_words_are_looked_up_without_planning_it_anew_for_each(bench, pen) -> None:
     """In every part of the index FTS5 asks for the page of each word, by one statement."""
     planned_again: list[int] = []

@@ -22,7 +22,8 @@ Spoil = Callable[[Files, Random], None]
 THERE, REFUSED, UNKNOWN, ONCE = "(a)", "(b)", "(c) what", "(c) one"
 LEVEL, FOLD, LOGS = "(d) all", "(d) it is", "(d) logs"
 COUNT, SESSION, SURVIVES = "(e)", "(f)", "(g)"
-ACKS, CONFIGS, EVICTED, TRAFFIC, SERVED = "I3", "I11", "I12", "(i)", "(j)"
+ACKS, CONFIRMED, CONFIGS, EVICTED = "I3", "I4", "I11", "I12"
+TRAFFIC, SERVED = "(i)", "(j)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,6 +334,18 @@ def a_node_takes_a_confirmation_back(files: Files, rng: Random) -> None:
     acks.append({**said, "t_ns": said["t_ns"] + 1, "seq": said["seq"] - 1})
 
 
+@bad(CONFIRMED)
+def a_client_is_told_before_anybody_confirmed_it(files: Files, rng: Random) -> None:
+    told = rng.choice([e for e in answers(files) if e.get("write_ids") and e["type"] == "ok"])
+    origin, _, seq = told["write_ids"][0].rpartition(":")
+    asked = next(e for e in files[HISTORY] if e["i"] == told["of"])
+    for name in NAMES:
+        for line in files[f"acks.{name}.jsonl"]:
+            if line.get("origin") == origin and line["seq"] >= int(seq):
+                line["t_ns"] = max(line["t_ns"], told["t_ns"] + 1)
+    assert asked["t_ns"] < told["t_ns"]
+
+
 @bad(CONFIGS)
 def one_epoch_is_two_lists_of_members(files: Files, rng: Random) -> None:
     rng.choice(states(files))[0]["configs"]["2"] = "0" * 64
@@ -366,7 +379,7 @@ def nothing_is_acknowledged_once_the_fault_is_over(files: Files, rng: Random) ->
     assert end_ns(files) > asked
 
 
-@bad(THERE, SURVIVES, SERVED)
+@bad(THERE, SURVIVES, CONFIRMED, SERVED)
 def nothing_is_acknowledged_at_all(files: Files, rng: Random) -> None:
     for event in answers(files):
         if event["f"] != "read":
