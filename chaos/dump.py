@@ -28,7 +28,7 @@ BUDGET_MS: Final = 600_000
 
 def dump(name: str, data_dir: Path, into: Path) -> None:
     """Write state.<name>.jsonl and log.<name>.jsonl. Raises Failure if the store cannot be opened,
-    as when its node still runs."""
+    as when its node still runs, ValueError if the node never came to run at all."""
     store = Store.open(data_dir, lambda _why: None)
     try:
         store.readers.submit(lambda view: _write(name, view, into), BUDGET_MS).result()
@@ -38,12 +38,12 @@ def dump(name: str, data_dir: Path, into: Path) -> None:
 
 def _write(name: str, view: View, into: Path) -> None:
     about: dict[str, list[str]] = defaultdict(list)
+    head = _head(name, view)
     with (into / f"log.{name}.jsonl").open("w", encoding="utf-8") as file:
         for op in _ops(view):
             about[op.record_id].append(f"{op.origin}:{op.seq}")
             file.write(_line(_told(op)))
     with (into / f"state.{name}.jsonl").open("w", encoding="utf-8") as file:
-        head = _head(name, view)
         if (traffic := into / f"traffic.{name}.json").exists():
             head["traffic"] = json.loads(traffic.read_text(encoding="utf-8"))
         file.write(_line(head))
@@ -54,6 +54,8 @@ def _write(name: str, view: View, into: Path) -> None:
 def _head(name: str, view: View) -> dict[str, Any]:
     configs = {epoch: encoded for epoch, encoded, _proof in view.configs()}
     rosters = {epoch: decode_config(encoded).members for epoch, encoded in configs.items()}
+    if not configs:
+        raise ValueError("it belongs to no cluster: it never came to its first start")
     newest = max(configs)
     return {
         "node": name,

@@ -3,10 +3,10 @@
     make chaos-mutants                            # all of them, some minutes each
     make chaos-mutants ARGS="--only duplicate-ack"
 
-Each build of chaos/seams/broken.py is put under the class of faults that is meant for it, with one seed
-after the other, until a check fails that says something about the node. A run that could not be made
-says nothing, and does not count. A build that survives its runs fails the command: the class is too
-tame, or the checker is blind.
+Each build of chaos/seams/broken.py is put under the class of faults that is meant for it, with one
+seed after the other, until a check fails that says something about the node. A run that could not
+be made says nothing, and does not count. A build that survives its runs fails the command: the
+class is too tame, or the checker is blind.
 """
 
 from __future__ import annotations

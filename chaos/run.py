@@ -27,12 +27,22 @@ from typing import Final
 from aimem_node.contract.errors import Failure
 from aimem_node.gateways.demo.own_node import NodeError
 from chaos import needs
-from chaos.checker import Check, Evidence, Tally, healing, judge, load, table, tally
+from chaos.checker import (
+    Check,
+    Evidence,
+    Tally,
+    Unreadable,
+    healing,
+    judge,
+    load,
+    table,
+    tally,
+)
 from chaos.cluster import Build, Cluster
 from chaos.dump import dump
 from chaos.faults import CLASSES, NotInjected, Stage
 from chaos.faults.upgrade import unpack
-from chaos.history import HISTORY, Recorder
+from chaos.history import Recorder
 from chaos.report import Facts, RunResult, commit, hardware, write_report
 from chaos.workload import Workload
 
@@ -215,7 +225,7 @@ async def _write_down(cluster: Cluster, evidence: Path, played: Played) -> None:
                 machine.go_on()
                 await asyncio.to_thread(machine.stop)
             await asyncio.to_thread(dump, name, machine.data_dir, evidence)
-        except (Failure, OSError) as error:
+        except (Failure, OSError, ValueError) as error:
             played.problem = played.problem or f"the store of {name} cannot be read: {error}"
 
 
@@ -259,7 +269,7 @@ def make(plan: Plan, keep: Path | None = None) -> tuple[RunResult, tuple[Check, 
     evidence = root / "evidence"
     try:
         played = asyncio.run(_interruptible(plan, root, evidence))
-        seen = load(evidence) if (evidence / HISTORY).exists() else None
+        seen = _seen(evidence, played)
         checks = verdict(plan, played, seen)
         seconds = time.monotonic() - began
         result = result_of(plan, played, checks, seen, seconds)
@@ -279,6 +289,15 @@ def make(plan: Plan, keep: Path | None = None) -> tuple[RunResult, tuple[Check, 
         return result, checks
     finally:
         shutil.rmtree(root, ignore_errors=True)
+
+
+def _seen(evidence: Path, played: Played) -> Evidence | None:
+    """What was left to judge; None if the run ended before there was anything."""
+    try:
+        return load(evidence)
+    except Unreadable as error:
+        played.problem = played.problem or str(error)
+        return None
 
 
 async def _interruptible(plan: Plan, root: Path, evidence: Path) -> Played:
