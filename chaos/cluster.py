@@ -73,8 +73,6 @@ class Machine(OwnNode):
         "How a command is run where this machine is."
         self.env["CHAOS_CONTROL"] = self.control
         self.env["CHAOS_EVIDENCE"] = str(evidence)
-        self.crashed = False
-        "Whether it was ever ended without a goodbye."
 
     def spawn(self, **settings: str) -> None:
         """Start it. A seam that this run does not use is not there."""
@@ -113,10 +111,14 @@ class Machine(OwnNode):
         with contextlib.suppress(OSError):
             os.kill(self.pid, signal.SIGCONT)
 
-    def kill(self) -> None:
-        """SIGKILL, and wait for the end."""
-        self.crashed = True
-        super().kill()
+    async def ended(self, patience_s: float, why_not: str) -> int:
+        """Wait until it has ended by itself; how it did. NodeError if it does not."""
+        ends = time.monotonic() + patience_s
+        while (code := self.exit_code) is None:
+            if time.monotonic() > ends:
+                raise NodeError(f"{why_not} within {patience_s:.0f} s")
+            await asyncio.sleep(0.01)
+        return code
 
     @property
     def exit_code(self) -> int | None:

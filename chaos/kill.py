@@ -34,7 +34,8 @@ from aimem_node.contract.values import (
     WriteOptions,
 )
 from aimem_node.gateways.demo.own_node import NodeError, OwnNode
-from chaos.verdict import Answer, Evidence, Found, Kill, Wish, judge, table
+from chaos.checker.check import table
+from chaos.verdict import Answer, Evidence, Found, Kill, Wish, judge
 
 NAMESPACE = "chaos/kill"
 PAGE = 500

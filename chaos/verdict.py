@@ -6,11 +6,10 @@ acknowledged nothing, would let any bug through.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-EXAMPLES_SHOWN_MAX = 3
-"""Enough to go and look; a broken run has hundreds."""
+from chaos.checker.check import Check
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,20 +68,6 @@ class Evidence:
     """Memories that were there once every acknowledged store had been sent once more."""
     problems: tuple[str, ...]
     """What the node's own deep verification had to say."""
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that must hold, how often it was tried, and where it did not."""
-
-    name: str
-    tried: int
-    broken: tuple[str, ...]
-
-    @property
-    def holds(self) -> bool:
-        """A check that was never tried shows nothing, and so does not hold."""
-        return self.tried > 0 and not self.broken
 
 
 def judge(seen: Evidence) -> tuple[Check, ...]:
@@ -156,15 +141,3 @@ def _idle(seen: Evidence) -> tuple[str, ...]:
         for number, kill in enumerate(seen.kills, 1)
         if kill.in_flight == 0 or kill.acknowledged == 0
     )
-
-
-def table(checks: Iterable[Check]) -> str:
-    """The verdict as text, with the first few places where a check does not hold."""
-    lines = [f"{'check':<40} {'tried':>6} {'broken':>7}", "-" * 63]
-    for check in checks:
-        word = "holds" if check.holds else "BROKEN"
-        lines.append(f"{check.name:<40} {check.tried:>6} {len(check.broken):>7}  {word}")
-        lines += [f"    {example}" for example in check.broken[:EXAMPLES_SHOWN_MAX]]
-        if len(check.broken) > EXAMPLES_SHOWN_MAX:
-            lines.append(f"    and {len(check.broken) - EXAMPLES_SHOWN_MAX} more")
-    return "\n".join(lines)

@@ -2,7 +2,6 @@
 
 from tests.promise import Promise, tested
 
-"""The issue that is still to come."""
 
 STORE = "tests/aimem_node/store/"
 OPERATIONS = "tests/aimem_node/operations/"

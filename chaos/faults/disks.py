@@ -6,12 +6,10 @@ import asyncio
 import errno
 import os
 import shutil
-import time
 from pathlib import Path
 
 from aimem_node.clocks import SystemClock
 from aimem_node.contract.values import BackupRequest
-from aimem_node.gateways.demo.own_node import NodeError
 from aimem_node.store.backup import restore
 from chaos.cluster import Build
 from chaos.faults.members import replace
@@ -71,13 +69,8 @@ async def fsync_error(stage: Stage) -> None:
     machine = stage.cluster.machines[bad]
     async with stage.struck("fsync-error", [bad]) as blow:
         machine.tell({"do": "disk", "sync": "eio"})
-        machine.crashed = True
-        ends = time.monotonic() + END_PATIENCE_S
-        while machine.running:
-            if time.monotonic() > ends:
-                raise NodeError(f"{bad} goes on although its disk cannot be synced")
-            await asyncio.sleep(0.02)
-        blow.proof(latched=machine.exit_code == EXIT_LATCHED)
+        why_not = f"{bad} does not end although its disk cannot be synced"
+        blow.proof(latched=await machine.ended(END_PATIENCE_S, why_not) == EXIT_LATCHED)
         await stage.cluster.start(bad)
 
 

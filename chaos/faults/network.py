@@ -78,8 +78,7 @@ async def partition_one_way(stage: Stage) -> None:
     deaf = stage.chance.random() < 0.5
     async with stage.struck("partition-one-way", [alone]) as blow:
         blow.note(way="hears nothing" if deaf else "is not heard")
-        pairs = [(a, b) for a, b in shapes.one_off(stage.cluster.names, alone)
-                 if (b if deaf else a) == alone]  # fmt: skip
+        pairs = shapes.one_way(stage.cluster.names, alone, deaf=deaf)
         await _broken(stage, blow, pairs, SILENT, "dropped")
 
 

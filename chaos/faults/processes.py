@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
+import signal
 
-from aimem_node.gateways.demo.own_node import NodeError
 from chaos.cluster import Build
 from chaos.faults.stage import Stage, fault_class
 
@@ -40,13 +38,8 @@ async def kill_at_commit(stage: Stage) -> None:
     async with stage.struck("kill-at-commit", [gone]) as blow:
         machine = stage.cluster.machines[gone]
         machine.tell({"do": when, "count": stage.chance.randint(1, 5)})
-        machine.crashed = True
-        ends = time.monotonic() + KILL_PATIENCE_S
-        while machine.running:
-            if time.monotonic() > ends:
-                raise NodeError(f"{gone} had no commit to die at within {KILL_PATIENCE_S:.0f} s")
-            await asyncio.sleep(0.01)
-        blow.proof(killed=machine.exit_code == -9)
+        why_not = f"{gone} had no commit to die at"
+        blow.proof(killed=await machine.ended(KILL_PATIENCE_S, why_not) == -signal.SIGKILL)
         blow.note(when=when)
         await stage.cluster.start(gone)
 

@@ -9,6 +9,8 @@ counted here is what happened. It ends when its input does: no router outlives t
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import fcntl
 import heapq
 import ipaddress
@@ -42,6 +44,8 @@ class Router:
         self._out: dict[bytes, int] = {}
         "By address, the device that leads there."
         self._address: dict[str, bytes] = {}
+        self._names: dict[bytes, str] = {}
+        "Also of nodes that have gone: what was counted stays theirs."
         self._lanes: dict[bytes, Lane] = {}
         "By source and destination; a pair without a rule is not in it."
         self._counts: dict[bytes, list[int]] = {}
@@ -73,23 +77,27 @@ class Router:
 
     def _open(self, name: str, device: str, address: str) -> None:
         fd = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-        fcntl.ioctl(fd, TUNSETIFF, struct.pack("16sH22x", device.encode(), IFF_TUN | IFF_NO_PI))
+        try:
+            fcntl.ioctl(fd, TUNSETIFF, struct.pack("16sH22x", device.encode(), IFF_TUN | IFF_NO_PI))
+        except OSError:
+            os.close(fd)
+            raise
         packed = ipaddress.IPv4Address(address).packed
         self._address[name] = packed
+        self._names[packed] = name
         self._out[packed] = fd
         self._selector.register(fd, selectors.EVENT_READ, "device")
 
     def _close(self, name: str) -> None:
         fd = self._out.pop(self._address.pop(name))
-        self._selector.unregister(fd)
+        with contextlib.suppress(KeyError):  # its device went before it
+            self._selector.unregister(fd)
         os.close(fd)
 
     def _stats(self) -> dict[str, dict[str, int]]:
-        names = {address: name for name, address in self._address.items()}
+        names = self._names
         return {
-            f"{names.get(pair[:4], '?')}>{names.get(pair[4:], '?')}": dict(
-                zip(COUNTS, counts, strict=True)
-            )
+            f"{names.get(pair[:4], '?')}>{names[pair[4:]]}": dict(zip(COUNTS, counts, strict=True))
             for pair, counts in self._counts.items()
         }
 
@@ -124,8 +132,14 @@ class Router:
         for _ in range(AT_ONCE):
             try:
                 packet = os.read(fd, PACKET_BYTES_MAX)
-            except OSError:
-                return  # nothing more, or the device has gone with its namespace
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if (
+                    error.errno == errno.EBADFD
+                ):  # gone with its namespace, and ready to be read for ever
+                    self._selector.unregister(fd)
+                return
             if is_ipv4(packet) and packet[16:20] in self._out:
                 self._pass(packet)
 

@@ -17,6 +17,12 @@ def one_off(names: Sequence[str], alone: str) -> Pairs:
     return [pair for pair in every(names) if alone in pair]
 
 
+def one_way(names: Sequence[str], alone: str, *, deaf: bool) -> Pairs:
+    """Towards one node from all others, which it then does not hear; or, if it is not `deaf`, from
+    it to them."""
+    return [pair for pair in every(names) if pair[deaf] == alone]
+
+
 def parted(groups: Sequence[Sequence[str]]) -> Pairs:
     """Between nodes of different groups."""
     group_of = {name: number for number, group in enumerate(groups) for name in group}

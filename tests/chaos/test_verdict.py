@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from chaos.verdict import Answer, Evidence, Found, Kill, Wish, judge, table
+from chaos.checker.check import table
+from chaos.verdict import Answer, Evidence, Found, Kill, Wish, judge
 
 GOOD = Evidence(
     wishes={f"k{n}": Wish(f"title {n}", f"content {n}") for n in range(3)},

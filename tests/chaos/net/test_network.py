@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from chaos.net import CannotInject, Loopback, Network, Rule, network_for, requirements
-from chaos.net.network import NAMES
+from chaos.net.namespaces import NAMES
 
 needs_root = pytest.mark.skipif(bool(requirements()), reason="; ".join(requirements()) or "-")
 PORT = 7000
@@ -42,6 +42,20 @@ try:
 except OSError as error:
     print(type(error).__name__)
 """.replace("{port}", str(PORT))
+
+
+HELD = """
+import socket, sys
+with socket.create_connection((sys.argv[1], {port}), 20) as connection:
+    print("connected", flush=True)
+    sys.stdin.readline()
+    try:
+        connection.sendall(b"x")
+        connection.recv(1)
+    except OSError as error:
+        print(type(error).__name__)
+""".replace("{port}", str(PORT))
+SLEEPER = "import sys; print('asleep', flush=True); sys.stdin.read()"
 
 
 class Net:
@@ -113,6 +127,19 @@ def test_a_reset_link_refuses_at_once(net: Net) -> None:
 
 
 @needs_root
+def test_a_connection_that_was_there_is_reset_with_the_next_segment(net: Net) -> None:
+    argv = [sys.executable, "-c", HELD, net.network.address("b")]
+    with subprocess.Popen(
+        net.network.command("a", argv), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as client:
+        assert client.stdout is not None
+        assert client.stdout.readline() == "connected\n"
+        net.rule("a", "b", reset=True)
+        assert client.communicate("\n", timeout=20)[0] == "ConnectionResetError\n"
+    assert net.counts("a>b")["reset"] > 0
+
+
+@needs_root
 def test_a_stalled_link_connects_and_moves_no_data(net: Net) -> None:
     net.rule("a", "b", larger_than=180)
     assert net.ask(10) == ["connected", "echoed"]
@@ -137,8 +164,10 @@ def test_a_node_may_come_later_and_go_and_keeps_its_address(net: Net) -> None:
     argv = [sys.executable, "-c", CLIENT, network.address("b"), "10", "5"]
     done = subprocess.run(network.command("n1", argv), capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["connected", "echoed"]
+    counted = net.counts("n1>b")
     network.remove("n1")
     network.remove("n1")
+    assert net.counts("n1>b") == counted
     assert not (NAMES / network.namespace("n1")).exists()
     assert {name: network.address(name) for name in "ab"} == before
 
@@ -152,6 +181,76 @@ def test_nothing_is_left_after_it_is_taken_down_twice(net: Net) -> None:
     assert not any(path.exists() for path in there)
     with pytest.raises(CannotInject, match="does not run"):
         net.rule("a", "b", drop=True)
+
+
+@needs_root
+def test_what_runs_in_a_namespace_ends_with_it(net: Net) -> None:
+    with sleeper(net.network.command("a", [sys.executable, "-c", SLEEPER])) as inside:
+        net.network.down()
+        assert inside.wait(10) == -signal.SIGKILL
+    assert net.server.wait(10) == -signal.SIGKILL
+
+
+@needs_root
+def test_a_second_network_of_one_process_is_refused_and_takes_nothing_from_the_first(
+    net: Net,
+) -> None:
+    second = Network(f"{os.getpid()}", ("n1", "a"))
+    with pytest.raises(CannotInject, match="not made by this network"):
+        second.up()
+    assert not (NAMES / second.namespace("n1")).exists(), "it leaves what it had made"
+    second.down()
+    with pytest.raises(CannotInject, match="up already"):
+        net.network.up()
+    assert net.ask() == ["connected", "echoed"]
+
+
+@needs_root
+def test_a_node_whose_making_failed_is_not_taken_for_made(
+    net: Net, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: str) -> None:
+        raise CannotInject("no address for you")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("chaos.net.namespaces.furnish", refuse)
+        with pytest.raises(CannotInject, match="for you"):
+            net.network.add("n1")
+        assert not (NAMES / net.network.namespace("n1")).exists()
+    net.network.add("n1")
+    assert (NAMES / net.network.namespace("n1")).exists()
+
+
+@needs_root
+def test_a_router_that_does_not_answer_is_ended_and_never_asked_again(
+    net: Net, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    router = net.network._router
+    assert router is not None
+    monkeypatch.setattr("chaos.net.network.ORDER_S", 0.2)
+    router.send_signal(signal.SIGSTOP)
+    with pytest.raises(CannotInject, match="does not answer"):
+        net.rule("a", "b", drop=True)
+    assert router.wait(10) == -signal.SIGKILL
+    with pytest.raises(CannotInject, match="has ended"):
+        asyncio.run(net.network.stats())
+
+
+@needs_root
+def test_a_device_that_has_gone_leaves_the_others_their_router(net: Net) -> None:
+    net.network.add("n1")
+    subprocess.run(["ip", "netns", "del", net.network.namespace("n1")], check=True)
+    assert net.ask() == ["connected", "echoed"]
+    net.network.remove("n1")
+    assert net.ask() == ["connected", "echoed"]
+
+
+def sleeper(argv: list[str]) -> subprocess.Popen[str]:
+    """A process that runs for as long as it is left alone."""
+    made = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert made.stdout is not None
+    assert made.stdout.readline() == "asleep\n"
+    return made
 
 
 HARNESS = """
@@ -180,7 +279,10 @@ def test_a_harness_that_is_shot_takes_its_router_along_and_is_swept_away_by_the_
     assert select.select([ended], [], [], 10)[0], "the router goes on without its harness"
     os.close(ended)
     assert (NAMES / space.decode()).exists()
-    assert space.decode() in Network.sweep()
+    inside = ["ip", "netns", "exec", space.decode(), sys.executable, "-c", SLEEPER]
+    with sleeper(inside) as orphan:
+        assert space.decode() in Network.sweep()
+        assert orphan.wait(10) == -signal.SIGKILL
     assert not (NAMES / space.decode()).exists()
 
 
@@ -194,9 +296,15 @@ def test_without_namespaces_a_rule_is_refused_in_words_and_never_ignored() -> No
 
 
 def test_what_is_missing_decides_which_network_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chaos.net.network.os.geteuid", lambda: 1000)
+    monkeypatch.setattr("chaos.net.namespaces.os.geteuid", lambda: 1000)
     found = network_for("1", ())
     assert isinstance(found, Loopback)
     assert "it needs root" in found.why
     with pytest.raises(CannotInject, match="needs root"):
         Network("1").up()
+
+
+@pytest.mark.parametrize(("owner", "name"), [("run-1", "a"), ("1", "a-b"), ("1", "../x")])
+def test_a_name_that_the_sweep_would_not_know_is_refused(owner: str, name: str) -> None:
+    with pytest.raises(ValueError, match="not a process id and a word"):
+        Network(owner, (name,))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chaos.net.shapes import every, one_off, parted, ring
+from chaos.net.shapes import every, one_off, one_way, parted, ring
 
 
 def test_every_pair_is_there_both_ways() -> None:
@@ -13,6 +13,11 @@ def test_every_pair_is_there_both_ways() -> None:
 
 def test_one_node_is_cut_off_from_all_others_and_nobody_else_is() -> None:
     assert sorted(one_off("abc", "b")) == [("a", "b"), ("b", "a"), ("b", "c"), ("c", "b")]
+
+
+def test_a_deaf_node_is_heard_and_a_mute_one_hears() -> None:
+    assert sorted(one_way("abc", "b", deaf=True)) == [("a", "b"), ("c", "b")]
+    assert sorted(one_way("abc", "b", deaf=False)) == [("b", "a"), ("b", "c")]
 
 
 def test_halves_cannot_talk_to_each_other_and_talk_among_themselves() -> None:
