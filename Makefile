@@ -122,7 +122,7 @@ mcp-check: $(READY) ## Let MCP's own inspector and conformance runner ask a node
 chaos-smoke: $(READY) ## Break real clusters in every way once, and judge (part of `make test`; minutes)
 	@$(BIN)/python -m chaos.campaign --smoke $(ARGS)
 
-chaos: $(READY) ## 200 cycles of every fault with 3 and 5 nodes; interrupted, it goes on where it was (hours)
+chaos: $(READY) ## 200 cycles of every fault, half with 5 nodes; interrupted, it goes on where it was (hours)
 	@$(BIN)/python -m chaos.campaign $(ARGS)
 
 chaos-mutants: $(READY) ## Break the node itself in every known way, and show what catches it

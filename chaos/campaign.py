@@ -1,11 +1,11 @@
 """Many runs, until every class of faults has struck often enough, and the report of them all.
 
-    make chaos                                   # 200 cycles of every class with 3 and with 5 nodes
+    make chaos                                   # 200 cycles of every class, half with 5 nodes
     make chaos ARGS="--cycles 20 --fault kill"
     make chaos-smoke                             # each class once, a few minutes
 
 What was done is kept line by line in a directory, so a campaign that was interrupted goes on where
-it was; runs of another commit do not count. Broken runs are kept whole, and the campaign goes on.
+it was; runs of other code do not count. Broken runs are kept whole, and the campaign goes on.
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from chaos import needs
 from chaos.faults import CLASSES
-from chaos.report import RunResult, campaign_markdown, campaign_page, commit
+from chaos.report import RunResult, campaign_markdown, campaign_page, commit, same_code
 from chaos.run import BROKEN, CANNOT, HOLDS, INTERRUPTED, Plan, make, told
+from chaos.side_by_side import side_by_side
 
 RESULTS: Final = "results.jsonl"
-PER_RUN: Final = 10
+PER_RUN: Final = 20
 """Cycles on one cluster, before its nodes are stopped and all that they hold is compared."""
 SIZES: Final = (3, 5)
 DOC: Final = Path("docs/chaos-report.md")
@@ -39,6 +40,8 @@ SMOKE: Final = (
     (3, ("upgrade", "evict", "rotate", "wrong-key", "pause", "clock-jump", "clock-drift")),
 )
 """Every class at least once, in as few clusters as they fit into."""
+JOBS: Final = 2 * len(os.sched_getaffinity(0))
+"""Runs at a time: a cluster under these clients keeps less than half a core busy."""
 SMOKE_HOLD_S: Final = 2.0
 SMOKE_S_MAX: Final = 480.0
 
@@ -48,6 +51,7 @@ class Wanted:
     """How much there is to do."""
 
     cycles: int
+    "Of every class, shared evenly by the sizes."
     faults: tuple[str, ...]
     sizes: tuple[int, ...]
     hold_s_max: float
@@ -62,9 +66,10 @@ class Wanted:
             struck[key] = struck.get(key, 0) + one.cycles
             runs[key] = runs.get(key, 0) + 1
         plans: list[tuple[int, Plan]] = []
+        share = -(-self.cycles // len(self.sizes))
         for size in self.sizes:
             for fault in self.faults:
-                left = self.cycles - struck.get((fault, size), 0)
+                left = share - struck.get((fault, size), 0)
                 turn = runs.get((fault, size), 0)
                 while left > 0:
                     count = min(PER_RUN, left)
@@ -83,8 +88,8 @@ class Kept:
         self.directory = directory
         self._file = directory / RESULTS
 
-    def read(self, commit_now: str) -> list[RunResult]:
-        """Those of this commit. Raises ValueError with the number of a damaged line."""
+    def read(self, counts: Callable[[str], bool]) -> list[RunResult]:
+        """Those of commits that count. Raises ValueError with the number of a damaged line."""
         found = []
         lines = self._file.read_text("utf-8").splitlines() if self._file.exists() else []
         for number, line in enumerate(lines, 1):
@@ -92,7 +97,7 @@ class Kept:
                 found.append(RunResult.from_json(line))
             except ValueError as error:
                 raise ValueError(f"{self._file}, line {number}: {error}") from None
-        return [one for one in found if one.commit == commit_now]
+        return [one for one in found if counts(one.commit)]
 
     def add(self, result: RunResult) -> None:
         """Put one more down, at once."""
@@ -114,25 +119,31 @@ def in_words(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02} min" if minutes >= 60 else f"{minutes} min"
 
 
-def campaign(wanted: Wanted, kept: Kept, seconds_max: float) -> list[RunResult]:
+def campaign(wanted: Wanted, kept: Kept, seconds_max: float, jobs: int = 1) -> list[RunResult]:
     """Make what is still to be made, within this time; all that there is then. Each run is kept as
     soon as it is made."""
-    results = kept.read(commit())
+    now = commit()
+    results = kept.read(lambda made_at: same_code(made_at, now))
     plans = wanted.rest(results)
-    began, made = time.monotonic(), 0
     total = sum(len(plan.faults) for plan in plans)
     say(f"{total} cycles to go in {len(plans)} runs, {len(results)} runs made before")
-    for plan in plans:
-        gone = time.monotonic() - began
-        if gone > seconds_max:
-            say(f"the time is up: {total - made} cycles are left; the same command goes on")
-            break
-        left = f", about {in_words(gone / made * (total - made))} to go" if made else ""
-        say(f"[{made}/{total}] {plan.title}, {plan.size} nodes, seed {plan.seed}{left}")
-        result, checks = make(plan)
-        made += len(plan.faults)
+    began, struck = time.monotonic(), 0
+
+    def in_time() -> Iterator[Plan]:
+        for plan in plans:
+            if time.monotonic() - began > seconds_max:
+                say("the time is up; the same command goes on")
+                return
+            yield plan
+
+    for plan, result, checks in side_by_side(in_time(), jobs):
+        struck += len(plan.faults)
         kept.add(result)
         results.append(result)
+        left = (time.monotonic() - began) / struck * (total - struck)
+        word = "holds" if result.holds else "BROKEN"
+        say(f"[{struck}/{total}] {plan.title}, {plan.size} nodes, seed {plan.seed}: {word};"
+            f" about {in_words(left)} to go")  # fmt: skip
         if not result.holds:
             say(told(plan, result, checks))
     return results
@@ -188,13 +199,14 @@ def main(argv: list[str] | None = None) -> int:
     """0 if every run holds, 1 if one is broken, 2 if a fault cannot be injected here."""
     parser = argparse.ArgumentParser("python -m chaos.campaign", description=main.__doc__)
     parser.add_argument("--smoke", action="store_true", help="every class once, in a few minutes")
-    parser.add_argument("--cycles", type=int, default=200, help="of every class and size")
+    parser.add_argument("--cycles", type=int, default=200, help="of every class")
     parser.add_argument("--fault", action="append", choices=list(CLASSES), metavar="CLASS")
     parser.add_argument("--size", action="append", type=int, choices=SIZES)
     parser.add_argument("--hold", type=float, default=30.0, help="seconds that a fault may last")
     parser.add_argument(
         "--minutes", type=float, default=float("inf"), help="then stop; go on later"
     )
+    parser.add_argument("--jobs", type=int, default=JOBS, help="runs at a time")
     parser.add_argument("--seed", type=int, default=1, help="of the smoke runs")
     parser.add_argument("--keep", type=Path, default=Path(".bench/chaos"), metavar="DIR")
     parser.add_argument("--write-doc", action="store_true", help=f"write {DOC} and {PAGE}")
@@ -208,7 +220,7 @@ def main(argv: list[str] | None = None) -> int:
                 print(f"{name} cannot be injected here: {why}", file=sys.stderr)
             return CANNOT
         wanted = Wanted(asked.cycles, faults, tuple(asked.size or SIZES), asked.hold)
-        results = campaign(wanted, Kept(asked.keep), asked.minutes * 60)
+        results = campaign(wanted, Kept(asked.keep), asked.minutes * 60, asked.jobs)
     except (asyncio.CancelledError, KeyboardInterrupt):
         print("interrupted; the same command goes on from here", file=sys.stderr)
         return INTERRUPTED

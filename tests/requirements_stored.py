@@ -2,7 +2,6 @@
 
 from tests.promise import Promise, tested
 
-
 STORE = "tests/aimem_node/store/"
 OPERATIONS = "tests/aimem_node/operations/"
 RPC = "tests/aimem_node/rpc/"

@@ -15,7 +15,7 @@ from typing import Final
 from chaos.checker import Check
 from chaos.history import events, faults, lines
 from chaos.report.campaign_page import campaign_markdown, campaign_page
-from chaos.report.facts import FACTS, Facts, commit, hardware
+from chaos.report.facts import FACTS, Facts, commit, hardware, same_code
 from chaos.report.page import run_page
 from chaos.report.result import RunResult
 from chaos.report.summary import VERDICT, summary
@@ -30,6 +30,7 @@ __all__ = [
     "campaign_page",
     "commit",
     "hardware",
+    "same_code",
     "write_report",
 ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import subprocess
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Final
@@ -61,3 +62,19 @@ def hardware() -> str:
 def commit() -> str:
     """The checkout's commit, marked when it has changes; "unknown" outside of one."""
     return machine.commit()
+
+
+CODE: Final = ("aimem_node", "aimem_sync", "chaos", "proto", "cluster-configs", "pyproject.toml")
+"""What a run depends on. A page of words that changes between two runs changes neither."""
+
+
+def same_code(one: str, other: str) -> bool:
+    """Whether two commits of this checkout have the same product and the same chaos in them. What
+    was changed and not committed is only the same as itself."""
+    if one == other or "-dirty" in one + other:
+        return one == other
+    argv = ["git", "-C", str(Path(__file__).parents[2]), "diff", "--quiet", one, other, "--", *CODE]
+    try:
+        return subprocess.run(argv, capture_output=True, check=False, timeout=60).returncode == 0
+    except OSError:
+        return False

@@ -1,14 +1,16 @@
 """What a campaign still has to do, and what it keeps of what it has done."""
 
+import multiprocessing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from chaos import campaign
+from chaos import campaign, side_by_side
 from chaos.campaign import SMOKE, Kept, Wanted, in_words, smoke_table
 from chaos.faults import CLASSES
-from chaos.report import RunResult
+from chaos.report import RunResult, same_code
+from chaos.run import Plan
 
 RUN = RunResult(
     fault="kill", seed=1, nodes=3, w=2, cycles=10, acknowledged=400, unknown=1, lost=0,
@@ -27,7 +29,9 @@ def cycles(wanted: Wanted, done: list[RunResult]) -> dict[str, int]:
 
 def test_a_campaign_has_all_cycles_of_all_classes_before_it() -> None:
     assert cycles(WANTED, []) == {"kill": 25, "drop": 25}
-    assert cycles(replace(WANTED, sizes=(3, 5)), []) == {"kill": 50, "drop": 50}
+    assert cycles(replace(WANTED, cycles=50, sizes=(3, 5)), []) == {"kill": 50, "drop": 50}
+    fives = [plan for plan in replace(WANTED, sizes=(3, 5)).rest([]) if plan.size == 5]
+    assert sum(len(plan.faults) for plan in fives) == 26
 
 
 def test_what_was_done_before_is_not_done_again() -> None:
@@ -38,7 +42,7 @@ def test_what_was_done_before_is_not_done_again() -> None:
 
 def test_classes_take_turns_and_no_two_runs_have_the_same_seed() -> None:
     plans = WANTED.rest([])
-    assert [plan.title for plan in plans] == ["kill", "drop"] * 3
+    assert [plan.title for plan in plans] == ["kill", "drop"] * 2
     done = [replace(RUN, cycles=10), replace(RUN, fault="drop", cycles=10)]
     seeds = [plan.seed for plan in (*plans[:2], *WANTED.rest(done))]
     assert len(set(seeds)) == len(seeds)
@@ -49,11 +53,11 @@ def test_a_run_that_broke_early_counts_for_the_cycles_it_came_to() -> None:
     assert cycles(WANTED, [broken]) == {"kill": 23, "drop": 25}
 
 
-def test_runs_are_kept_and_those_of_another_commit_do_not_count(tmp_path: Path) -> None:
+def test_runs_are_kept_and_those_of_other_code_do_not_count(tmp_path: Path) -> None:
     kept = Kept(tmp_path / "runs")
     kept.add(RUN)
     kept.add(replace(RUN, commit="def"))
-    assert Kept(tmp_path / "runs").read("abc") == [RUN]
+    assert Kept(tmp_path / "runs").read(lambda commit: commit == "abc") == [RUN]
 
 
 def test_a_damaged_line_is_named_and_never_skipped(tmp_path: Path) -> None:
@@ -62,7 +66,7 @@ def test_a_damaged_line_is_named_and_never_skipped(tmp_path: Path) -> None:
     with (tmp_path / campaign.RESULTS).open("a", encoding="utf-8") as file:
         file.write('{"fault": "kill"}\n')
     with pytest.raises(ValueError, match="line 2"):
-        kept.read("abc")
+        kept.read(lambda _commit: True)
 
 
 def test_an_interrupted_campaign_ends_when_its_time_is_up(
@@ -74,10 +78,23 @@ def test_an_interrupted_campaign_ends_when_its_time_is_up(
         made.append(str(plan))
         return replace(RUN, commit=campaign.commit()), ()
 
-    monkeypatch.setattr(campaign, "make", make)
+    monkeypatch.setattr(side_by_side, "make", make)
     assert len(campaign.campaign(WANTED, Kept(tmp_path), seconds_max=-1)) == 0
-    assert len(campaign.campaign(WANTED, Kept(tmp_path), seconds_max=3_600)) == 6
-    assert len(made) == 6
+    assert len(campaign.campaign(WANTED, Kept(tmp_path), seconds_max=3_600)) == 4
+    assert len(made) == 4
+
+
+def test_a_run_beside_others_that_cannot_be_planned_ends_the_campaign_with_its_own_error() -> None:
+    impossible = Plan(("no-such-class",), 3, 1)
+    with pytest.raises(KeyError, match="no-such-class"):
+        list(side_by_side.side_by_side([impossible] * 3, jobs=2))
+    assert not multiprocessing.active_children()
+
+
+def test_only_a_change_of_the_code_makes_another_commit_other_code() -> None:
+    assert same_code("abc-dirty", "abc-dirty")
+    assert not same_code("abc-dirty", "abc")
+    assert not same_code("no such commit", "nor this one")
 
 
 def test_the_smoke_run_strikes_with_every_class() -> None:
