@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -244,6 +244,7 @@ async def _one_of_many(store: Store, clock: Clock, chance: Chance, settings: Set
         store, identity, replica.first_origin, votes, name=name, address="", retain=retain,
         snapshot_lag_ops=settings.snapshot_lag_ops,
     )  # fmt: skip
+    begin = replace(begin, is_log_whole=replica.is_new_log)
     plane = Plane(store, identity, clock, votes, begin, retain_days=settings.retain_days)
     replica.plane = plane
     replica.gate = gate_of(lambda: plane.is_alone)

@@ -14,11 +14,13 @@ from aimem_sync.catchup import adverts_of
 from aimem_sync.cursor import Cursor
 from aimem_sync.dot import Dot
 from aimem_sync.effects import (
+    Answer,
     Changed,
     Collect,
     Effect,
     Fence,
     Note,
+    Outcome,
     PeerState,
     Send,
     SendAppend,
@@ -55,6 +57,7 @@ from aimem_sync.tokens import judge
 
 __all__ = ["DataPlane", "Standing"]
 
+TOO_EARLY: Final = "this node has just begun and waits to hear how far others hold its log"
 FORGET_US: Final = 2_000_000
 """Between two looks at what may be forgotten."""
 
@@ -70,6 +73,8 @@ class DataPlane(Hearing):
         if self.fenced:
             return []
         self.now_us = now_us
+        if self.startup.began_us is None:
+            self.startup.began_us = now_us
         out = [effect for event in events for effect in self._handle(now_us, event)]
         out += self._settle(now_us)
         fence = next((effect for effect in out if isinstance(effect, Fence)), None)
@@ -80,7 +85,10 @@ class DataPlane(Hearing):
 
     def wake_at_us(self) -> int | None:
         """When the next Tick must come at the latest, for a deadline; None if nobody waits."""
-        times = (self.quorum.next_deadline_us(), self.reads.next_deadline_us())
+        times = (
+            self.quorum.next_deadline_us(), self.reads.next_deadline_us(),
+            self.startup.wake_at_us(),
+        )  # fmt: skip
         return min((time for time in times if time is not None), default=None)
 
     # ---- what happens ----------------------------------------------------------------------------
@@ -103,6 +111,7 @@ class DataPlane(Hearing):
                 answer = self.quorum.wrote(event, self.me)
                 return [] if answer is None else [answer]
             case NotWritten(request, reason):
+                self.startup.held.pop(request, None)
                 answer = self.quorum.refused(request, reason)
                 return [] if answer is None else [answer]
             case Kept(ticket):
@@ -133,6 +142,25 @@ class DataPlane(Hearing):
                 return self._change_wanted(now_us, event)
 
     def _write_wanted(self, now_us: int, wanted: WriteWanted) -> list[Effect]:
+        # What its key has written before adds nothing to the log.
+        if wanted.known is None and not self.startup.is_over(now_us, self.config, self.me):
+            self.startup.held[wanted.request] = wanted
+            return []
+        return self._admit(now_us, wanted)
+
+    def _begin(self, now_us: int) -> list[Effect]:
+        """Let the writes go on that came too early, or tell whoever will not wait longer."""
+        if self.startup.is_over(now_us, self.config, self.me):
+            return [e for one in self.startup.release() for e in self._admit(now_us, one)]
+        return [
+            Answer(
+                wanted.request, Outcome.NOT_WRITTEN, reason=TOO_EARLY,
+                peers=self.quorum.standings(None, wanted.eligible),
+            )
+            for wanted in self.startup.too_late(now_us)
+        ]  # fmt: skip
+
+    def _admit(self, now_us: int, wanted: WriteWanted) -> list[Effect]:
         answer = self.quorum.admit(wanted, self.config, self.in_sync(now_us))
         if answer is not None:
             return [answer]
@@ -208,7 +236,7 @@ class DataPlane(Hearing):
     # ---- what follows ----------------------------------------------------------------------------
 
     def _settle(self, now_us: int) -> list[Effect]:
-        out: list[Effect] = []
+        out: list[Effect] = self._begin(now_us) if self.startup.held else []
         out += self.quorum.settle(now_us, self.holders)
         if self.reads.waiting:
             have = self.intake.have()

@@ -127,6 +127,7 @@ class Hearing(Knowledge):
             if origin.node_id == self.me:
                 # Also of an earlier incarnation: what only this disk says of it, nobody shares.
                 return [Fence(OTHER_HISTORY)]
+        self.startup.heard.add(link.node_id)
         out += self._compare(link.node_id, beat)
         behind = beat.epoch < self.config.epoch
         if behind and (link.told_us is None or now_us - link.told_us >= BEAT_US):

@@ -24,6 +24,7 @@ from aimem_sync.messages import AppendAck, Learn, Status
 from aimem_sync.peers import peer_states
 from aimem_sync.quorum import Quorum, commit_seq
 from aimem_sync.reads import Reads
+from aimem_sync.startup import Startup
 
 OWN_CHAINS_MAX: Final = 4_096
 """Hashes of the own log that are remembered. Who is further behind is checked by its next ack."""
@@ -57,6 +58,8 @@ class Standing:
     "Whether signatures are good; see decree.Proves."
     snapshot_lag_ops: int = 20_000
     "Who lacks more than this over all logs asks for a snapshot instead; 0: only if it must."
+    is_log_whole: bool = False
+    "Nobody can hold more of the own log than this disk does: the log is new, say."
 
 
 class Knowledge:
@@ -69,6 +72,7 @@ class Knowledge:
         self.retained_ops = standing.retained_ops
         self.intake = Intake(dict(standing.heads), dict(standing.heads))
         self.quorum = Quorum(standings=self._standings)
+        self.startup = Startup(is_over_for_good=standing.is_log_whole)
         self.reads = Reads()
         self.catchup = Catchup(snapshot_lag_ops=standing.snapshot_lag_ops)
         self.council = Council(

@@ -40,8 +40,8 @@ SMOKE: Final = (
     (3, ("upgrade", "evict", "rotate", "wrong-key", "pause", "clock-jump", "clock-drift")),
 )
 """Every class at least once, in as few clusters as they fit into."""
-JOBS: Final = 2 * len(os.sched_getaffinity(0))
-"""Runs at a time: a cluster under these clients keeps less than half a core busy."""
+JOBS: Final = 1 + len(os.sched_getaffinity(0))
+"""Runs at a time: a cluster of five under these clients keeps most of a core busy."""
 SMOKE_HOLD_S: Final = 2.0
 SMOKE_S_MAX: Final = 480.0
 

@@ -301,11 +301,19 @@ def _seen(evidence: Path, played: Played) -> Evidence | None:
 
 
 async def _interruptible(plan: Plan, root: Path, evidence: Path) -> Played:
-    """The run as a task that a signal cancels, so that it tidies up as it unwinds."""
+    """The run as a task that a signal cancels, so that it tidies up as it unwinds. A second signal
+    would cut that short, and leave nodes and namespaces behind."""
     task = asyncio.ensure_future(play(plan, root, evidence))
     loop = asyncio.get_running_loop()
+    told: list[int] = []
+
+    def end(number: int) -> None:
+        if not told:
+            task.cancel()
+        told.append(number)
+
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, task.cancel)
+        loop.add_signal_handler(number, end, number)
     return await task
 
 

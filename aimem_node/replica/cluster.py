@@ -8,6 +8,7 @@ the present one, and are the only ones that do.
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from aimem_node import logs
@@ -360,7 +361,7 @@ class Cluster:
         origin = Origin(self.plane.identity.node_id, incarnation)
         self._log.warning("new_log", origin=str(origin))
         begin = await self._standing(council.history, proofs, origin, self._votes.load())
-        self.plane.swap(begin)
+        self.plane.swap(replace(begin, is_log_whole=True))
 
     async def _go_on(self, history: list[Config], proofs: list[Proof]) -> None:
         rows = [
@@ -374,6 +375,7 @@ class Cluster:
 
         await self.replica.store.writer.write(job)
         begin = await self._standing(history, proofs, self.plane.origin, {})
+        begin = replace(begin, is_log_whole=self.plane.core.startup.is_over_for_good)
         # Behind the votes in hand and before any under the new list: nothing comes in between.
         forgotten = self.plane.forget_votes()
         self.plane.swap(begin)

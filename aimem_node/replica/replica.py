@@ -56,13 +56,16 @@ class Replica:
     """This node's share of the cluster: its identity, its log, and the store they live in."""
 
     def __init__(
-        self, store: Store, identity: Identity, clock: Clock, origin: Origin, fence: Fence
-    ) -> None:
+        self, store: Store, identity: Identity, clock: Clock, origin: Origin, fence: Fence, *,
+        is_new_log: bool = False,
+    ) -> None:  # fmt: skip
         self.store = store
         self.identity = identity
         self.clock = clock
         self.first_origin = origin
         "The log as found at the start; `origin` is the one of now."
+        self.is_new_log = is_new_log
+        "Whether it was begun at this start."
         self.fence = fence
         self.plane: Plane
         "Set once the core runs, before anything is written."
@@ -90,7 +93,7 @@ class Replica:
         must never number an op again.
         """
 
-        def settle(session: WriteSession) -> Origin:
+        def settle(session: WriteSession) -> tuple[Origin, bool]:
             known = session.meta(META_NODE_ID)
             if known is not None and known.decode() != identity.node_id:
                 raise Failure(
@@ -103,7 +106,8 @@ class Replica:
                 session.head(Origin(identity.node_id, incarnation.decode())).seq,
                 incarnation.decode(),
             )
-            if incarnation is None or gone_back or session.meta(META_RESTORED) is not None:
+            is_new = incarnation is None or gone_back or session.meta(META_RESTORED) is not None
+            if incarnation is None or is_new:
                 incarnation = chance.token_hex(8).encode()
                 fence.renew(incarnation.decode())
                 session.put_meta(META_INCARNATION, incarnation)
@@ -111,10 +115,10 @@ class Replica:
                 session.put_meta(META_NODE_ID, identity.node_id.encode())
                 if session.meta(META_CLUSTER_ID) is None:
                     session.put_meta(META_CLUSTER_ID, chance.token_hex(16).encode())
-            return Origin(identity.node_id, incarnation.decode())
+            return Origin(identity.node_id, incarnation.decode()), is_new
 
-        origin = await store.writer.write(settle)
-        return cls(store, identity, clock, origin, fence)
+        origin, is_new = await store.writer.write(settle)
+        return cls(store, identity, clock, origin, fence, is_new_log=is_new)
 
     async def write(
         self, intent: Intent[R], work: Callable[[Tx], R], wish: Wish = ANY_WISH

@@ -214,6 +214,8 @@ class Attempt(Generic[R]):
             )
             answered = plane.ask_write(wanted, self._begin)
             try:
+                # At once, or after a while: see aimem_sync.startup.
+                await asyncio.wait((answered, self._done), return_when=asyncio.FIRST_COMPLETED)
                 if self._begun:
                     written = await self._done
                     return replace(written, ack=ack_of(await answered, plane))
@@ -223,6 +225,8 @@ class Attempt(Generic[R]):
             except asyncio.CancelledError:
                 if self._future is not None:
                     self._future.cancel()  # if its turn has not come, it need not come
+                elif not self._begun:
+                    plane.feed(NotWritten(self._request, "the caller gave up before its turn came"))
                 raise
             finally:
                 plane.forget(self._request)

@@ -11,8 +11,9 @@ from chaos.net import Rule, shapes
 
 Pairs = Sequence[tuple[str, str]]
 SILENT = Rule(drop=True)
-STRUCK_S = 5.0
-"""Members send a beat twice a second: a rule that has met no packet by then meets none."""
+STRUCK_S = 40.0
+"""Members send a beat twice a second, but one that a second fault holds still (30 s at most) sends
+none: a rule that has met no packet by then meets none."""
 SMALL_BYTES = 120
 """Room for an acknowledgement or a ping under TLS, and for no op."""
 

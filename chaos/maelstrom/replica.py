@@ -83,7 +83,9 @@ class Replica:
         origin = Origin(node_id_of(me), incarnation)
         self.store = Store(origin)
         # Nothing is truncated and nobody is offered a snapshot: see the store.
-        standing = Standing(origin, (config,), retained_ops=NUMBER_MAX, snapshot_lag_ops=0)
+        standing = Standing(
+            origin, (config,), retained_ops=NUMBER_MAX, snapshot_lag_ops=0, is_log_whole=True
+        )
         self.core = DataPlane(standing)
         self.names = {member.node_id: member.name for member in config.members}
         self.wall_less_now_us = wall_less_now_us

@@ -50,7 +50,14 @@ def heads(*logs: Sequence[Op]) -> dict[Origin, Head]:
 
 
 def core(members: Config = ABC, *logs: Sequence[Op], floor: Cursor | None = None) -> DataPlane:
-    """Node A, with these logs on its disk."""
+    """Node A, with these logs on its disk; others know of no more of its own one."""
+    plane = new_core(members, *logs, floor=floor)
+    plane.startup.heard |= members.voters
+    return plane
+
+
+def new_core(members: Config = ABC, *logs: Sequence[Op], floor: Cursor | None = None) -> DataPlane:
+    """The same before it has heard of anybody."""
     return DataPlane(Standing(AT_A, (members,), heads(*logs), floor or Cursor()))
 
 

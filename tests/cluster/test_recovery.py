@@ -14,6 +14,7 @@ from aimem_node.gateways.demo.own_team import OwnTeam
 from aimem_node.replica import standing
 from aimem_node.replica.disk import Disk
 from aimem_node.store.backup import restore
+from aimem_sync import links
 from aimem_sync.dot import Dot, Origin
 from aimem_sync.events import Installed
 from chaos.team import Team
@@ -257,7 +258,9 @@ def test_a_member_whose_log_has_two_histories_stops_writing_and_says_so(
     three.put_back("b", copy)
     three.part("b")
     three.start("b")
-    mine = fill(three, "b", "other", written, **PENDING)
+    # The first write of a start waits for those who could say that this disk is an old one.
+    mine = fill(three, "b", "other", 1, allow_pending=True, deadline_ms=2_500)
+    mine += fill(three, "b", "another", written - 1, **PENDING)
     three.heal()
     three.until(lambda: "history" in three.plane("b").core.fenced, "b is fenced for good")
     with pytest.raises(Failure) as refused:
@@ -280,7 +283,10 @@ def test_a_member_whose_log_has_two_histories_stops_writing_and_says_so(
 # ---- far behind --------------------------------------------------------------------------------
 
 
-def test_a_member_far_behind_takes_a_snapshot_and_keeps_what_only_it_has(three: Team) -> None:
+def test_a_member_far_behind_takes_a_snapshot_and_keeps_what_only_it_has(
+    three: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(links, "PUSH_OPS_MAX", 10)  # or what it lacks may come before it asks
     three.stop("c")
     three.start("c", snapshot_lag_ops=50)
     three.until_in_sync("c", 3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from aimem_sync import catchup, dataplane, decree, intake, links, members, quorum, reads
+from aimem_sync import catchup, dataplane, decree, intake, links, members, quorum, reads, startup
 from aimem_sync.cursor import Cursor
 from aimem_sync.dot import Dot
 from aimem_sync.effects import Answer, Outcome, RefuseRead, SendPage, Vote
@@ -291,3 +291,14 @@ def whole_answers_only(self: Any, now_us: int, ack: Any) -> bool:
 
 
 _take_ack = links.Link.take_ack
+
+
+def over_at_once(self: Any, now_us: int, config: Any, me: str) -> bool:
+    return True
+
+
+def over_with_the_first(self: Any, now_us: int, config: Any, me: str) -> bool:
+    return bool(self.heard) or _is_over(self, now_us, config, me)
+
+
+_is_over = startup.Startup.is_over

@@ -60,7 +60,6 @@ RARE = {
     "a beat of another incarnation": 250,
     "an ack of another incarnation": 5,
     "fenced": 50,
-    "fork": 25,
     "real store": 10,
 }
 """Paths that a tame nemesis would hardly enter, with the least count in a thousand seeds: about a

@@ -46,8 +46,6 @@ class Clients:
         self.pending = pending
         self.stopped = False
         self.reads = 0
-        self.spared: set[str] = set()
-        "Nodes that nobody writes to any more."
         names = sorted(world.first.everyone)
         self.sessions = [Session(i, self.rng.choice(names)) for i in range(sessions)]
         self.of: dict[int, Session] = {}
@@ -65,7 +63,7 @@ class Clients:
         if session.home not in names or rng.random() < 0.15:
             session.home = rng.choice(names)
         node = world.nodes[session.home]
-        if node.core is None or session.home in self.spared:
+        if node.core is None:
             world.after(100 * MS, self.next, session)
             return
         if session.key and session.tries < 6:

@@ -275,8 +275,47 @@ def an_old_image_under_its_old_name_is_found_out() -> None:
     assert world.notes["fenced"] == 1
 
 
+def an_old_image_writes_nothing_before_others_have_told_what_they_hold() -> None:
+    """The same, and a client writes at once, whether or not it can be confirmed."""
+    world = cluster()
+    a = world.nodes[A]
+    image = a.disk.image.copy()
+    put(world, A, "r", "one")
+    world.run(world.now_us + SECOND)
+    before = a.disk.origin
+    world.restore(A, image, renew=False)
+    world.start(A)
+    put(world, A, "r", "two", allow_pending=True)
+    level(world)
+    assert a.disk.origin != before
+    assert world.notes["fork"] == 0
+    assert world.notes["fenced"] == 1
+
+
+def an_old_image_waits_also_for_who_is_late_to_tell() -> None:
+    """One of the two others answers at once and knows nothing; the other one holds the op."""
+    world = cluster()
+    a = world.nodes[A]
+    image = a.disk.image.copy()
+    cut(world, (A, C), (B, C))
+    put(world, A, "r", "one")
+    world.run(world.now_us + SECOND)
+    before = a.disk.origin
+    world.restore(A, image, renew=False)
+    world.net.heal()
+    cut(world, (A, B), (B, C))
+    world.start(A)
+    put(world, A, "r", "two", allow_pending=True)
+    world.run(world.now_us + 700 * MS)
+    assert a.disk.image.have().get(before) == 0
+    world.net.heal()
+    level(world)
+    assert a.disk.origin != before
+    assert world.notes["fork"] == 0
+
+
 def a_fork_is_found_out_and_taken_in_by_nobody() -> None:
-    """The same, and it has written on: two ops have one name."""
+    """The same while it reaches nobody, and it has written on: two ops have one name."""
     world = cluster()
     a, b = world.nodes[A], world.nodes[B]
     image = a.disk.image.copy()
@@ -286,6 +325,7 @@ def a_fork_is_found_out_and_taken_in_by_nobody() -> None:
     world.oracles.forgive_forks = True
     cut(world, (A, B), (A, C))
     world.start(A)
+    world.run(world.now_us + 2 * SECOND)
     put(world, A, "r", "two", allow_pending=True)
     put(world, A, "r", "three", allow_pending=True)
     world.run(world.now_us + 100 * MS)
@@ -332,6 +372,8 @@ SCHEDULES = (
     an_evicted_node_is_neither_heard_nor_answered,
     ops_of_an_evicted_node_come_from_members,
     an_old_image_under_its_old_name_is_found_out,
+    an_old_image_writes_nothing_before_others_have_told_what_they_hold,
+    an_old_image_waits_also_for_who_is_late_to_tell,
     a_fork_is_found_out_and_taken_in_by_nobody,
     a_write_commits_with_a_member_down_and_reaches_it_later,
     relayed_ops_reach_whom_their_origin_cannot,

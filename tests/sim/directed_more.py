@@ -148,6 +148,7 @@ def a_forked_write_is_never_called_committed() -> None:
     cut(world, (A, B), (A, C))
     world.restore(A, image, renew=False, origin=origin)
     world.start(A)
+    world.run(world.now_us + 2 * SECOND)
     answers = answers_of(world)
     for number in range(3):
         put(world, A, "r", f"other {number}", allow_pending=True, wait_us=4 * SECOND)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
 
-from aimem_sync import catchup, dataplane, decree, hearing, intake, links, quorum, reads
+from aimem_sync import catchup, dataplane, decree, hearing, intake, links, quorum, reads, startup
 from tests.sim import broken, directed, directed_more, world
 from tests.sim import disk as disks
 from tests.sim.campaign import one
@@ -238,6 +238,18 @@ MUTANTS = (
         ((dataplane.DataPlane, "_own_log_ends", broken.forget_own_chains),),
         schedule=directed_more.a_forked_write_is_never_called_committed,
         seeds=0,
+    ),
+    Mutant(
+        "writes before it was told",
+        ((startup.Startup, "is_over", broken.over_at_once),),
+        schedule=directed.an_old_image_writes_nothing_before_others_have_told_what_they_hold,
+        seeds=200,
+    ),
+    Mutant(
+        "any member's word is enough",
+        ((startup.Startup, "is_over", broken.over_with_the_first),),
+        schedule=directed.an_old_image_waits_also_for_who_is_late_to_tell,
+        seeds=400,
     ),
     Mutant(
         "any incarnation believed",

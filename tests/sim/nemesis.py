@@ -131,12 +131,11 @@ class Nemesis:
             self.world.after(self._for(), self.world.start, node.node_id)
 
     def old_image(self) -> None:
-        """Put an old disk back without our tools; nobody writes there any more."""
+        """Put an old disk back without our tools, while clients go on."""
         node = self.world.nodes[self._any()]
         known = [(i, o) for i, o in node.images if o == node.disk.origin]
         if known and self._may_lose():
             self.world.notes["old image"] += 1
-            self.clients.spared.add(node.node_id)
             image, origin = self.rng.choice(known)
             self.world.restore(node.node_id, image, renew=False, origin=origin)
             self.world.after(self._for(), self.world.start, node.node_id)

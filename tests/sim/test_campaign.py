@@ -10,7 +10,7 @@ SEEDS = 100
 EVERY_DAY = ("snapshot installed", "stale epoch", "truncated", "collected", "pending",
              "not_written", "unknown", "read refused", "restored", "wiped", "evict", "join",
              "change lost", "a key that opens nothing", "not kept: disk full", "rotate", "fenced",
-             "fork", "commit failed", "far behind", "a page that brought nothing", "real store",
+             "commit failed", "far behind", "a page that brought nothing", "real store",
              "snapshot with own tail")  # fmt: skip
 """Paths that even a hundred seeds must enter."""
 

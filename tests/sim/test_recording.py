@@ -25,13 +25,14 @@ BROKEN = {
     "accept from evicted": "I12",
 }
 """What is broken, and the check that must say so among others."""
-SEEDS_MAX = 12
+SEEDS_MAX = 24
 
 
 def judged(seed: int, directory: Path) -> tuple[Check, ...]:
+    """Nothing of a run that the simulator has ended: it left only a part of what it did."""
     directory.mkdir()
-    run = record(seed, directory)
-    assert run.violation == ""
+    if record(seed, directory).violation:
+        return ()
     # Virtual clients rest, and most of a run is faults: how many they are is no matter here.
     return judge(load(directory), rate_min_before=0, rate_min_after=0)
 
@@ -39,6 +40,7 @@ def judged(seed: int, directory: Path) -> tuple[Check, ...]:
 @pytest.mark.parametrize("seed", range(1, 16))
 def test_a_simulated_run_passes(seed: int, tmp_path: Path) -> None:
     checks = judged(seed, tmp_path / "run")
+    assert checks, "the simulator has ended it"
     assert all(check.holds for check in checks), table(checks)
 
 

@@ -146,10 +146,12 @@ class Room:
         return Config(epoch, tuple(members), cluster_id="c1" * 16)
 
     async def gather(self, **how: Any) -> Config:
-        """Make them members of one cluster, of whom nobody has been heard yet."""
+        """Make them members of one cluster, of whom nobody has been heard yet; node a's log is as
+        long as anybody knows."""
         self.plane.start(self.net)
         config = self.config(**how)
         await self.core.cluster.force(config)
+        self.plane.core.startup.is_over_for_good = True
         return config
 
     # ---- what the others say ---------------------------------------------------------------------

@@ -433,3 +433,43 @@ def test_what_only_a_learner_may_hold_beside_the_writer_can_be_written(tmp_path:
         assert (await writing_).ack.outcome is Outcome.COMMITTED
 
     play(tmp_path, scene)
+
+
+# ---- a start -------------------------------------------------------------------------------------
+
+
+def test_a_write_that_waits_for_others_to_speak_is_told_truly_what_became_of_it(
+    tmp_path: Path,
+) -> None:
+    async def scene(room: Room) -> None:
+        await room.gather()
+        room.plane.core.startup.is_over_for_good = False
+        waiting = asyncio.ensure_future(room.write(allow_pending=True))
+        await room.until(lambda: room.plane.core.startup.held)
+        assert await room.ops() == []
+        room.beat()
+        await room.until(lambda: room.net.appends)
+        room.ack("b")
+        assert (await waiting).ack.outcome is Outcome.COMMITTED
+        assert len(await room.ops()) == 1
+
+    play(tmp_path, scene)
+
+
+def test_a_caller_that_gives_up_before_others_have_spoken_leaves_nothing_behind(
+    tmp_path: Path,
+) -> None:
+    async def scene(room: Room) -> None:
+        await room.gather()
+        room.plane.core.startup.is_over_for_good = False
+        waiting = asyncio.ensure_future(room.write(allow_pending=True))
+        await room.until(lambda: room.plane.core.startup.held)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        room.beat()
+        assert not room.plane.core.startup.held
+        assert not room.plane.core.quorum.open
+        assert await room.ops() == []
+
+    play(tmp_path, scene)
