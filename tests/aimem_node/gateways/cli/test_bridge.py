@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -67,7 +68,7 @@ def test_more_than_fits_into_pipes_passes_while_nobody_reads(fake: FakeNode) -> 
     def talk(link: socket.socket) -> None:
         with link.makefile("rb") as lines:
             lines.readline()
-            link.sendall(b"d" * size)
+            link.sendall(b"d" * (size - 1) + b"\n")
             assert len(lines.read()) == size
 
     thread = serve(fake, talk)
@@ -90,19 +91,75 @@ def test_answers_under_way_still_come_after_stdin_has_closed(fake: FakeNode) -> 
     assert (running.returncode, out) == (0, b"late\n")
 
 
-def test_a_node_that_goes_away_ends_the_bridge_with_a_reason(fake: FakeNode) -> None:
-    def talk(link: socket.socket) -> None:
-        with link.makefile("rb") as lines:
-            lines.readline()
-        link.sendall(b"bye\n")
+HELLO = b'{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}\n'
+READY = b'{"jsonrpc":"2.0","method":"notifications/initialized"}\n'
+ASK = b'{"jsonrpc":"2.0","id":"2","method":"tools/call","params":{}}\n'
+WELCOME = b'{"jsonrpc":"2.0","id":1,"result":{}}\n'
 
-    serve(fake, talk)
+
+def answer(running: "subprocess.Popen[bytes]", *lines: bytes) -> dict[str, Any]:
+    """Say these and hear one answer."""
+    assert running.stdin is not None
+    assert running.stdout is not None
+    running.stdin.write(b"".join(lines))
+    running.stdin.flush()
+    told: dict[str, Any] = json.loads(running.stdout.readline())
+    return told
+
+
+def test_what_was_under_way_when_the_node_went_is_answered_and_the_next_request_finds_it_again(
+    fake: FakeNode,
+) -> None:
+    heard: list[list[bytes]] = []
+
+    def goes(link: socket.socket) -> None:
+        with link.makefile("rb") as lines:
+            heard.append([lines.readline(), lines.readline()])
+            link.sendall(WELCOME)
+            heard[-1] += [lines.readline(), lines.readline()]
+            link.sendall(b'{"jsonrpc":"2.0","id":"2","resu')
+
+    def stays(link: socket.socket) -> None:
+        with link.makefile("rb") as lines:
+            heard.append([lines.readline(), lines.readline()])
+            link.sendall(WELCOME)
+            heard[-1] += [lines.readline(), lines.readline()]
+            link.sendall(b'{"jsonrpc":"2.0","id":"2","result":{"done":true}}\n')
+            lines.read()
+
+    first = serve(fake, goes)
     with bridge(fake) as running:
-        assert running.stdout is not None
-        assert running.stderr is not None
-        assert running.stdout.read() == b"bye\n"
-        assert b"the node closed the connection" in running.stderr.read()
-    assert running.returncode == 5
+        assert answer(running, HELLO)["result"] == {}
+        lost = answer(running, READY, ASK)
+        assert (lost["id"], lost["error"]["code"]) == ("2", -32000)
+        assert "whether it did this is not known" in lost["error"]["message"]
+        first.join(WAIT_S)
+        os.unlink(fake.path("mcp"))
+        second = serve(fake, stays)
+        assert answer(running, ASK)["result"] == {"done": True}
+        assert running.stdin is not None
+        running.stdin.close()
+        assert running.wait(WAIT_S) == 0
+    second.join(WAIT_S)
+    assert heard[0][1:] == heard[1][1:] == [HELLO, READY, ASK]
+    assert heard[0][0] == heard[1][0]
+
+
+def test_a_request_that_finds_no_node_is_answered_with_why_and_the_bridge_stays(
+    fake: FakeNode,
+) -> None:
+    def goes(link: socket.socket) -> None:
+        link.makefile("rb").readline()
+
+    serve(fake, goes).join(0)
+    with bridge(fake, "--no-start") as running:
+        os.unlink(fake.path("http"))
+        told = [answer(running, HELLO)["error"]["message"], answer(running, HELLO)["error"]]
+        assert told[1]["code"] == -32000
+        assert "it was not to be started" in told[1]["message"]
+        assert running.stdin is not None
+        running.stdin.close()
+        assert running.wait(WAIT_S) == 0
 
 
 def test_the_bridge_imports_nothing_heavy(fake: FakeNode) -> None:
