@@ -165,6 +165,8 @@ class Quorum:
 
     def _late(self, write: OpenWrite, acked: frozenset[str], needed: int) -> Answer:
         reason = f"{len(acked)} of {needed} voters hold it so far"
+        if len(acked) >= needed:
+            reason = f"{len(acked)} voters hold it, but not before its time was up"
         peers = self.standings(write.dot, write.eligible)
         return Answer(write.request, Outcome.PENDING, tuple(sorted(acked)), needed, reason, peers)
 

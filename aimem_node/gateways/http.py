@@ -18,8 +18,8 @@ from starlette.types import Receive, Scope, Send
 
 from aimem_node.contract import codec
 from aimem_node.contract.calls import TOKEN_KEY, Channel, Credentials, Dispatch
-from aimem_node.contract.errors import Failure
-from aimem_node.contract.operations import OPERATIONS, Operation
+from aimem_node.contract.errors import Code, Failure
+from aimem_node.contract.operations import OPERATIONS, Effect, Operation
 from aimem_node.contract.values import Outcome
 from aimem_node.gateways import page, sse
 from aimem_node.gateways.mcp_http import McpOverHttp
@@ -169,6 +169,10 @@ class HttpGateway:
             response = work.result()
         except Exception as fault:
             return failure_response(as_failure(fault, operation.name))
+        except asyncio.CancelledError:
+            if not self._closing.is_set():
+                raise
+            return failure_response(_cut_short(operation))
         finally:
             await _stop(left)
             await _stop(work)
@@ -235,6 +239,13 @@ def _status(operation: Operation, response: Any) -> int:
     if getattr(write, "outcome", None) in (Outcome.PENDING, Outcome.AWAITING_APPROVAL):
         return 202
     return operation.http_status or 200
+
+
+def _cut_short(operation: Operation) -> Failure:
+    """For a call that was still at work when the node stopped."""
+    if operation.effect is Effect.READ:
+        return Failure(Code.UNAVAILABLE, "the node stopped before this was answered")
+    return Failure(Code.UNKNOWN_OUTCOME, "the node stopped while this was under way")
 
 
 async def _left(receive: Receive) -> None:

@@ -40,6 +40,13 @@ def test_an_ack_one_millisecond_before_the_deadline_counts_and_one_at_it_does_no
     assert settle(opened(), 1_000, A, B) == [Outcome.PENDING]
 
 
+def test_a_pending_write_says_how_many_hold_it_and_if_they_were_late() -> None:
+    (few,) = opened().settle(1_000, lambda dot: frozenset({A}))
+    assert few.reason == "1 of 2 voters hold it so far"
+    (late,) = opened().settle(1_000, lambda dot: frozenset({A, B, C}))
+    assert late.reason == "3 voters hold it, but not before its time was up"
+
+
 def test_a_write_that_is_not_on_disk_yet_has_no_fate() -> None:
     quorum = Quorum()
     quorum.admit(WriteWanted(1, 1_000), ABC, {A, B})

@@ -155,7 +155,7 @@ def test_stopping_ends_streams_idle_connections_and_stubborn_calls(run, dispatch
         async with asyncio.timeout(10):
             await serving.stop()
         assert (await stream_reader.read()).endswith(b"0\r\n\r\n")
-        await call_reader.read()
+        assert b'"the node stopped before this was answered"' in await call_reader.read()
         assert await idle[0].read() == b""
         assert sorted(dispatch.cancelled) == ["Events", "Stats"]
         for writer in (idle[1], stream_writer, call_writer):
