@@ -260,15 +260,21 @@ def ops_of_an_evicted_node_come_from_members() -> None:
     assert world.nodes[C].disk.image.have().get(d.disk.origin) == 1
 
 
-def an_old_image_under_its_old_name_is_found_out() -> None:
-    """Somebody has put an old disk back without our tools. Nothing was written on it yet."""
-    world = cluster()
+def set_back(world: World) -> tuple[Node, Origin]:
+    """A has told whom it reaches of an op, and has it no more: the node, and the log it was in."""
     a = world.nodes[A]
     image = a.disk.image.copy()
     put(world, A, "r", "one")
     world.run(world.now_us + SECOND)
-    before = a.disk.origin
+    origin = a.disk.origin
     world.restore(A, image, renew=False)
+    return a, origin
+
+
+def an_old_image_under_its_old_name_is_found_out() -> None:
+    """Somebody has put an old disk back without our tools. Nothing was written on it yet."""
+    world = cluster()
+    a, before = set_back(world)
     world.start(A)
     level(world)
     assert a.disk.origin != before
@@ -278,12 +284,7 @@ def an_old_image_under_its_old_name_is_found_out() -> None:
 def an_old_image_writes_nothing_before_others_have_told_what_they_hold() -> None:
     """The same, and a client writes at once, whether or not it can be confirmed."""
     world = cluster()
-    a = world.nodes[A]
-    image = a.disk.image.copy()
-    put(world, A, "r", "one")
-    world.run(world.now_us + SECOND)
-    before = a.disk.origin
-    world.restore(A, image, renew=False)
+    a, before = set_back(world)
     world.start(A)
     put(world, A, "r", "two", allow_pending=True)
     level(world)
@@ -295,13 +296,8 @@ def an_old_image_writes_nothing_before_others_have_told_what_they_hold() -> None
 def an_old_image_waits_also_for_who_is_late_to_tell() -> None:
     """One of the two others answers at once and knows nothing; the other one holds the op."""
     world = cluster()
-    a = world.nodes[A]
-    image = a.disk.image.copy()
     cut(world, (A, C), (B, C))
-    put(world, A, "r", "one")
-    world.run(world.now_us + SECOND)
-    before = a.disk.origin
-    world.restore(A, image, renew=False)
+    a, before = set_back(world)
     world.net.heal()
     cut(world, (A, B), (B, C))
     world.start(A)
@@ -317,11 +313,7 @@ def an_old_image_waits_also_for_who_is_late_to_tell() -> None:
 def a_fork_is_found_out_and_taken_in_by_nobody() -> None:
     """The same while it reaches nobody, and it has written on: two ops have one name."""
     world = cluster()
-    a, b = world.nodes[A], world.nodes[B]
-    image = a.disk.image.copy()
-    put(world, A, "r", "one")
-    world.run(world.now_us + SECOND)
-    world.restore(A, image, renew=False)
+    (a, _), b = set_back(world), world.nodes[B]
     world.oracles.forgive_forks = True
     cut(world, (A, B), (A, C))
     world.start(A)

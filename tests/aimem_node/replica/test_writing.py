@@ -438,14 +438,20 @@ def test_what_only_a_learner_may_hold_beside_the_writer_can_be_written(tmp_path:
 # ---- a start -------------------------------------------------------------------------------------
 
 
+async def at_a_start(room: Room) -> asyncio.Future[Any]:
+    """A write that waits until others have told how far they hold node a's log."""
+    await room.gather()
+    room.plane.core.startup.is_over_for_good = False
+    waiting = asyncio.ensure_future(room.write(allow_pending=True))
+    await room.until(lambda: room.plane.core.startup.held)
+    return waiting
+
+
 def test_a_write_that_waits_for_others_to_speak_is_told_truly_what_became_of_it(
     tmp_path: Path,
 ) -> None:
     async def scene(room: Room) -> None:
-        await room.gather()
-        room.plane.core.startup.is_over_for_good = False
-        waiting = asyncio.ensure_future(room.write(allow_pending=True))
-        await room.until(lambda: room.plane.core.startup.held)
+        waiting = await at_a_start(room)
         assert await room.ops() == []
         room.beat()
         await room.until(lambda: room.net.appends)
@@ -460,10 +466,7 @@ def test_a_caller_that_gives_up_before_others_have_spoken_leaves_nothing_behind(
     tmp_path: Path,
 ) -> None:
     async def scene(room: Room) -> None:
-        await room.gather()
-        room.plane.core.startup.is_over_for_good = False
-        waiting = asyncio.ensure_future(room.write(allow_pending=True))
-        await room.until(lambda: room.plane.core.startup.held)
+        waiting = await at_a_start(room)
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
