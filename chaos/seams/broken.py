@@ -135,12 +135,10 @@ BROKEN: Final = _by_name(
     Broken(
         "token-ignored",
         "A read is answered at once, whatever its session has seen elsewhere.",
-        "slow-disk",
-        # A node that is cut off for two seconds meets too few sessions that come from elsewhere.
-        "A session comes to a node whose disk keeps it behind, and is not shown what it has just"
-        " written: (f) it reads backwards.",
+        "partition-one",
+        "A session comes to a node that is cut off, looks for what it has just written, and is not"
+        " shown it: (f) it reads backwards.",
         ((dispatch.Dispatcher, "_reach", breaks.reached_already),),
-        cycles=20,
     ),
     Broken(
         "accept-from-evicted",

@@ -33,6 +33,8 @@ SETTLE_PAUSE_S: Final = 0.2
 REFUSED_MAX: Final = 3
 """So often may a deed be refused for good, when all is whole, before its end is left unknown: what
 it was about may be gone, or decided otherwise."""
+LEAVES_A_MEMORY: Final = frozenset({"put", "update", "tag", "untag", "promote"})
+"""After these there is a memory to be seen, by who has done it."""
 PASSING: Final = frozenset(
     {Code.UNAVAILABLE, Code.NOT_WRITTEN, Code.LIMITED, Code.STORAGE, Code.UNAUTHENTICATED}
 )
@@ -73,6 +75,8 @@ class Client:
         self._pause_s = pause_s
         self._endpoints = endpoints
         self._done = done
+        self._last_written = ""
+        "Of the memories that it has written, the last one."
 
     async def run(self) -> None:
         """Until it is told to stop; a deed that is in hand is finished."""
@@ -80,7 +84,8 @@ class Client:
             await self._rest(self._pause_s * (0.5 + draw.pause))
             if self.stopping.is_set():
                 return
-            await self._walk(draw)
+            if await self._walk(draw) and self._last_written:
+                await self._do(got(self._last_written))  # is it here, where I have come to?
             if self.open and self._chance.random() < LOOK_BACK:
                 left = await self._once_more(self.open.popleft())
                 self.open.extend([] if left is None else [left])
@@ -103,13 +108,14 @@ class Client:
             async with asyncio.timeout(seconds):
                 await self.stopping.wait()
 
-    async def _walk(self, draw: Draw) -> None:
-        """Take the session to another node, or back."""
-        there = self._endpoints()
-        if draw.hops or self.session.endpoint not in there:
-            await self.session.move(self._chance.choice(elsewhere(there, self.session.endpoint)))
+    async def _walk(self, draw: Draw) -> bool:
+        """Take the session to another node, or back. Whether it has moved."""
+        there, before = self._endpoints(), self.session.endpoint
+        if draw.hops or before not in there:
+            await self.session.move(self._chance.choice(elsewhere(there, before)))
         elif self.home in there and self._chance.random() < GO_HOME:
             await self.session.move(self.home)
+        return self.session.endpoint != before
 
     async def _do(self, deed: Deed) -> None:
         one = Open(deed, self.session.endpoint)
@@ -153,6 +159,8 @@ class Client:
         """Draw the consequences of an answer. Whether nothing more is to be asked."""
         if told.type == "ok":
             record_id = told.id or (before.id if before is not None else "")
+            if record_id and deed.f in LEAVES_A_MEMORY:
+                self._last_written = record_id
             deed.learn(Answer(record_id, self.session.endpoint.name, self.session.token))
             self._done(deed, told)
         return told.type != "info" or told.says_no_more or not is_write(deed)
