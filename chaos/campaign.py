@@ -16,7 +16,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -55,6 +55,8 @@ class Wanted:
     faults: tuple[str, ...]
     sizes: tuple[int, ...]
     hold_s_max: float
+    alone: bool = False
+    "Only runs that had the machine to themselves count."
 
     def rest(self, done: Iterable[RunResult]) -> list[Plan]:
         """The runs that are still to be made, in turns over the classes: a campaign that is cut
@@ -63,7 +65,8 @@ class Wanted:
         runs: dict[tuple[str, int], int] = {}
         for one in done:
             key = (one.fault, one.nodes)
-            struck[key] = struck.get(key, 0) + one.cycles
+            if one.jobs == 1 or not self.alone:
+                struck[key] = struck.get(key, 0) + one.cycles
             runs[key] = runs.get(key, 0) + 1
         plans: list[tuple[int, Plan]] = []
         share = -(-self.cycles // len(self.sizes))
@@ -136,8 +139,9 @@ def campaign(wanted: Wanted, kept: Kept, seconds_max: float, jobs: int = 1) -> l
                 return
             yield plan
 
-    for plan, result, checks in side_by_side(in_time(), jobs):
+    for plan, made, checks in side_by_side(in_time(), jobs):
         struck += len(plan.faults)
+        result = replace(made, jobs=jobs)
         kept.add(result)
         results.append(result)
         left = (time.monotonic() - began) / struck * (total - struck)
@@ -200,6 +204,9 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser("python -m chaos.campaign", description=main.__doc__)
     parser.add_argument("--smoke", action="store_true", help="every class once, in a few minutes")
     parser.add_argument("--cycles", type=int, default=200, help="of every class")
+    parser.add_argument(
+        "--timed", type=int, default=10, help="of these made one at a time, for the times"
+    )
     parser.add_argument("--fault", action="append", choices=list(CLASSES), metavar="CLASS")
     parser.add_argument("--size", action="append", type=int, choices=SIZES)
     parser.add_argument("--hold", type=float, default=30.0, help="seconds that a fault may last")
@@ -219,8 +226,11 @@ def main(argv: list[str] | None = None) -> int:
             for name, why in lacking.items():
                 print(f"{name} cannot be injected here: {why}", file=sys.stderr)
             return CANNOT
-        wanted = Wanted(asked.cycles, faults, tuple(asked.size or SIZES), asked.hold)
-        results = campaign(wanted, Kept(asked.keep), asked.minutes * 60, asked.jobs)
+        sizes, kept = tuple(asked.size or SIZES), Kept(asked.keep)
+        ends = time.monotonic() + asked.minutes * 60
+        for cycles, jobs in ((asked.timed, 1), (asked.cycles, asked.jobs)):
+            wanted = Wanted(cycles, faults, sizes, asked.hold, alone=jobs == 1 < asked.jobs)
+            results = campaign(wanted, kept, ends - time.monotonic(), jobs)
     except (asyncio.CancelledError, KeyboardInterrupt):
         print("interrupted; the same command goes on from here", file=sys.stderr)
         return INTERRUPTED

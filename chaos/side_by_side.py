@@ -42,9 +42,9 @@ def side_by_side(plans: Iterable[Plan], jobs: int) -> Iterator[Made]:
     rest = iter(plans)
     try:
         while True:
-            while len(under_way) < jobs and (plan := next(rest, None)) is not None:
-                ours, process = _begin(plan)
-                under_way[ours] = plan, process
+            while len(under_way) < jobs and (coming := next(rest, None)) is not None:
+                ours, process = _begin(coming)
+                under_way[ours] = coming, process
             if not under_way:
                 return
             for ended in wait(list(under_way)):

@@ -41,7 +41,7 @@ HOW: Final = (
     "confirmed a write again, and until every node held what any node held at that moment. "
     "Percentiles are nearest-rank; durations are rounded up, shares down. "
     "A cycle has no time if the cluster never came so far or the run ended first; a goal is then "
-    "missed."
+    "missed. Times are of the runs that had the machine to themselves, where there are such runs."
 )
 
 Rows = list[tuple[str, ...]]
@@ -124,9 +124,21 @@ def _facts(results: Sequence[RunResult], total: Sum) -> list[tuple[str, str]]:
         ("writes", f"{total.acknowledged:,} acknowledged, {total.unknown:,} never known"),
         ("clusters", ", ".join(f"{nodes} nodes with W = {w}" for nodes, w in sizes)),
         ("commit", ", ".join(dict.fromkeys(one.commit for one in results))),
+        ("times", _alone(results)),
         ("hardware", f"{hardware()} (where this report was made)"),
         ("made", f"{dates[0]} to {dates[-1]}"),
     ]
+
+
+def _alone(results: Sequence[RunResult]) -> str:
+    alone = sum(one.cycles for one in results if one.jobs == 1)
+    most = max(one.jobs for one in results)
+    if not alone:
+        return (
+            f"of runs made {most} at a time: they say as much about the machine as about the nodes"
+        )
+    shared = f"; the other runs were made up to {most} at a time" if most > 1 else ""
+    return f"of {alone:,} cycles in runs that had the machine to themselves{shared}"
 
 
 def _goals(total: Sum) -> Rows:

@@ -51,6 +51,9 @@ class RunResult:
     seconds: float
     commit: str
     hold_s_max: float
+    jobs: int = 1
+    "Runs that the campaign made at a time, this one among them: how long things took is worth"
+    " little where several clusters shared a processor."
     note: str = ""
     directory: str = ""
     "Where its evidence was kept; empty if it was not."
@@ -70,7 +73,7 @@ class RunResult:
         names = {one.name for one in fields(cls)}
         if given.keys() != names:
             raise ValueError(f"a run has not {sorted(names ^ given.keys())}, or should not")
-        for name in ("seed", "nodes", "w", "cycles", "acknowledged", "unknown", "lost"):
+        for name in ("seed", "nodes", "w", "cycles", "acknowledged", "unknown", "lost", "jobs"):
             _expect(name, given[name], int)
         for name in ("fault", "commit", "note", "directory", "date"):
             _expect(name, given[name], str)

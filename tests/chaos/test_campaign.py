@@ -48,6 +48,17 @@ def test_classes_take_turns_and_no_two_runs_have_the_same_seed() -> None:
     assert len(set(seeds)) == len(seeds)
 
 
+def test_runs_that_shared_the_machine_do_not_count_where_it_is_about_time() -> None:
+    alone = replace(WANTED, alone=True)
+    shared = replace(RUN, jobs=3)
+    assert cycles(alone, [shared, RUN]) == {"kill": 15, "drop": 25}
+    assert cycles(WANTED, [shared, RUN]) == {"kill": 5, "drop": 25}
+    used = {plan.seed for plan in WANTED.rest([]) if plan.title == "kill"}
+    new = {plan.seed for plan in alone.rest([shared, shared]) if plan.title == "kill"}
+    assert new
+    assert not new & used, "no seed is used twice"
+
+
 def test_a_run_that_broke_early_counts_for_the_cycles_it_came_to() -> None:
     broken = replace(RUN, cycles=2, holds=False)
     assert cycles(WANTED, [broken]) == {"kill": 23, "drop": 25}

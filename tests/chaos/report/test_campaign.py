@@ -91,6 +91,17 @@ def test_a_time_too_many_in_one_run_does_not_stand_for_one_that_is_missing_in_an
     assert missing(Sum.of(runs)) == ["writes again"]
 
 
+def test_times_are_of_runs_that_had_the_machine_to_themselves_where_there_are_such_runs() -> None:
+    shared = run(jobs=3, healed_s=(9.0, 9.0))
+    alone = run(healed_s=(0.5, 0.5))
+    assert Sum.of([shared, alone]).healed.max == 0.5
+    assert Sum.of([shared]).healed.max == 9.0
+    assert "had the machine to themselves; the other runs were made up to 3 at a time" in (
+        campaign_markdown([shared, alone])
+    )
+    assert "of runs made 3 at a time" in campaign_markdown([shared])
+
+
 def test_no_runs_meet_nothing() -> None:
     assert len(missing(Sum.of([]))) == 5
     assert "No run was made" in campaign_markdown([])
