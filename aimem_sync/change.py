@@ -14,7 +14,6 @@ from typing import Final
 from aimem_sync.canon import Json
 from aimem_sync.dot import Dot, Origin
 from aimem_sync.edit import Edit
-from aimem_sync.limits import NUMBER_MAX
 from aimem_sync.op import Kind
 from aimem_sync.state import RecordState
 
@@ -64,8 +63,7 @@ def edit_for(change: Change, state: RecordState | None, origin: Origin) -> Edit:
     that the record is alive, unless the wish itself speaks of life. A concurrent delete then
     loses and is shown as a conflict; without this nobody would have contradicted it.
 
-    `state` must contain every earlier op of `origin` for this record, or counts are lost. A count
-    stays at NUMBER_MAX once it has come so far.
+    `state` must contain every earlier op of `origin` for this record, or counts are lost.
     """
     assert change.kind == Kind.EDIT
     assert all(increment >= 0 for increment in change.count.values())
@@ -85,7 +83,7 @@ def edit_for(change: Change, state: RecordState | None, origin: Origin) -> Edit:
         tag=change.tag,
         untag=_observed(change, seen),
         count={
-            name: min(NUMBER_MAX, seen.counters.get(name, {}).get(origin, 0) + increment)
+            name: seen.counters.get(name, {}).get(origin, 0) + increment
             for name, increment in change.count.items()
         },
     )

@@ -27,6 +27,8 @@ from chaos.report.result import RunResult
 from chaos.report.style import STYLE
 
 TITLE: Final = "Chaos campaign"
+WHOLE: Final = 200
+"""Cycles of every class in a campaign that was not cut short."""
 NO_RUNS: Final = "No run was made, so nothing is shown."
 GOAL_HEADS: Final = ("goal", "promised", "measured", "")
 HEADS: Final = (
@@ -121,6 +123,7 @@ def _facts(results: Sequence[RunResult], total: Sum) -> list[tuple[str, str]]:
     )  # fmt: skip
     return [
         ("runs", f"{total.runs:,}, {total.cycles:,} cycles, {lasted} in all"),
+        ("of each class", _of_each(results)),
         ("writes", f"{total.acknowledged:,} acknowledged, {total.unknown:,} never known"),
         ("clusters", ", ".join(f"{nodes} nodes with W = {w}" for nodes, w in sizes)),
         ("commit", ", ".join(dict.fromkeys(one.commit for one in results))),
@@ -128,6 +131,17 @@ def _facts(results: Sequence[RunResult], total: Sum) -> list[tuple[str, str]]:
         ("hardware", f"{hardware()} (where this report was made)"),
         ("made", f"{dates[0]} to {dates[-1]}"),
     ]
+
+
+def _of_each(results: Sequence[RunResult]) -> str:
+    cycles: dict[str, int] = {}
+    for one in results:
+        cycles[one.fault] = cycles.get(one.fault, 0) + one.cycles
+    least, most = min(cycles.values()), max(cycles.values())
+    told = f"{least:,}" if least == most else f"{least:,} to {most:,}"
+    whole = "" if least >= WHOLE else f"; a whole campaign has {WHOLE} of each"
+    classes = plain.counted(len(cycles), "class", "classes")
+    return f"{told} cycles of each of {classes}{whole}"
 
 
 def _alone(results: Sequence[RunResult]) -> str:

@@ -6,7 +6,6 @@ import pytest
 
 from aimem_sync.change import Change, body_for, edit_for
 from aimem_sync.edit import Edit
-from aimem_sync.limits import NUMBER_MAX
 from aimem_sync.op import Kind
 from tests.aimem_sync.histories import ORIGINS, RECORD, Replica
 
@@ -59,13 +58,6 @@ def test_a_count_is_the_total_of_its_origin_alone() -> None:
     state = replica.states[RECORD]
     assert edit_for(wish, state, ORIGINS[0]).count == {"access": 6}
     assert edit_for(wish, state, ORIGINS[1]).count == {"access": 2}
-
-
-def test_a_count_that_can_grow_no_further_stays_where_it_is() -> None:
-    most = Change(RECORD, "memory", count={"access": NUMBER_MAX})
-    edit = edit_for(most, state_after(most).states[RECORD], ORIGINS[0])
-    assert edit.count == {"access": NUMBER_MAX}
-    assert Edit.decode(edit.encode()) == edit
 
 
 @pytest.mark.parametrize(

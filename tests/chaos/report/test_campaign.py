@@ -102,6 +102,13 @@ def test_times_are_of_runs_that_had_the_machine_to_themselves_where_there_are_su
     assert "of runs made 3 at a time" in campaign_markdown([shared])
 
 
+def test_a_campaign_that_was_cut_short_says_what_a_whole_one_has() -> None:
+    runs = [run(fault="kill", cycles=20), run(fault="drop", cycles=10)]
+    said = "10 to 20 cycles of each of 2 classes; a whole campaign has 200 of each"
+    assert said in campaign_markdown(runs)
+    assert "200 cycles of each of 1 class\n" in campaign_markdown([run(cycles=200)])
+
+
 def test_no_runs_meet_nothing() -> None:
     assert len(missing(Sum.of([]))) == 5
     assert "No run was made" in campaign_markdown([])

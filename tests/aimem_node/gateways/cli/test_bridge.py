@@ -151,8 +151,9 @@ def test_a_request_that_finds_no_node_is_answered_with_why_and_the_bridge_stays(
     def goes(link: socket.socket) -> None:
         link.makefile("rb").readline()
 
-    serve(fake, goes).join(0)
+    gone = serve(fake, goes)
     with bridge(fake, "--no-start") as running:
+        gone.join(WAIT_S)
         os.unlink(fake.path("http"))
         told = [answer(running, HELLO)["error"]["message"], answer(running, HELLO)["error"]]
         assert told[1]["code"] == -32000
