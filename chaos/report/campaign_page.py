@@ -151,7 +151,15 @@ def _alone(results: Sequence[RunResult]) -> str:
         return (
             f"of runs made {most} at a time: they say as much about the machine as about the nodes"
         )
-    shared = f"; the other runs were made up to {most} at a time" if most > 1 else ""
+    others = [one for one in results if one.jobs > 1]
+    shared = ""
+    if others:
+        healed = _spread(Spread.of([s for one in others for s in one.healed_s]))
+        level = _spread(Spread.of([s for one in others for s in one.level_s]))
+        shared = (
+            f"; the other runs were made up to {most} at a time, with writes again after {healed} s"
+            f" and all level after {level} s (p50 / p95 / max)"
+        )
     return f"of {alone:,} cycles in runs that had the machine to themselves{shared}"
 
 
