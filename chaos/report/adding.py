@@ -61,22 +61,16 @@ class Sum:
     @classmethod
     def of(cls, runs: Sequence[RunResult], fault: str = "all", nodes: int = 0) -> Sum:
         """`nodes`: 0 if they are of several sizes."""
-        timed = in_time(runs)
         return cls(
             fault, nodes, len(runs), sum(one.cycles for one in runs),
             sum(one.acknowledged for one in runs), sum(one.unknown for one in runs),
             sum(one.lost for one in runs), min((one.convergence for one in runs), default=0.0),
-            Spread.of([s for one in timed for s in one.healed_s],
-                      sum(max(0, begun(one) - len(one.healed_s)) for one in timed)),
-            Spread.of([s for one in timed for s in one.level_s],
-                      sum(max(0, begun(one) - len(one.level_s)) for one in timed)),
+            Spread.of([s for one in runs for s in one.healed_s],
+                      sum(max(0, begun(one) - len(one.healed_s)) for one in runs)),
+            Spread.of([s for one in runs for s in one.level_s],
+                      sum(max(0, begun(one) - len(one.level_s)) for one in runs)),
             sum(not one.holds for one in runs), sum(one.seconds for one in runs),
         )  # fmt: skip
-
-
-def in_time(runs: Sequence[RunResult]) -> Sequence[RunResult]:
-    """Those whose times are told: the runs that had the machine to themselves; all if none had."""
-    return [one for one in runs if one.jobs == 1] or runs
 
 
 def planned(run: RunResult) -> int:

@@ -5,6 +5,7 @@ Both say the same, from the same tables of words. What missed a goal stands besi
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Final
 
@@ -43,7 +44,7 @@ HOW: Final = (
     "confirmed a write again, and until every node held what any node held at that moment. "
     "Percentiles are nearest-rank; durations are rounded up, shares down. "
     "A cycle has no time if the cluster never came so far or the run ended first; a goal is then "
-    "missed. Times are of the runs that had the machine to themselves, where there are such runs."
+    "missed. All runs count, however many of them shared the machine."
 )
 
 Rows = list[tuple[str, ...]]
@@ -127,16 +128,16 @@ def _facts(results: Sequence[RunResult], total: Sum) -> list[tuple[str, str]]:
         ("writes", f"{total.acknowledged:,} acknowledged, {total.unknown:,} never known"),
         ("clusters", ", ".join(f"{nodes} nodes with W = {w}" for nodes, w in sizes)),
         ("commit", ", ".join(dict.fromkeys(one.commit for one in results))),
-        ("times", _alone(results)),
+        ("side by side", _side_by_side(results)),
         ("hardware", f"{hardware()} (where this report was made)"),
         ("made", f"{dates[0]} to {dates[-1]}"),
     ]
 
 
 def _of_each(results: Sequence[RunResult]) -> str:
-    cycles: dict[str, int] = {}
+    cycles: Counter[str] = Counter()
     for one in results:
-        cycles[one.fault] = cycles.get(one.fault, 0) + one.cycles
+        cycles[one.fault] += one.cycles
     least, most = min(cycles.values()), max(cycles.values())
     told = f"{least:,}" if least == most else f"{least:,} to {most:,}"
     whole = "" if least >= WHOLE else f"; a whole campaign has {WHOLE} of each"
@@ -144,23 +145,20 @@ def _of_each(results: Sequence[RunResult]) -> str:
     return f"{told} cycles of each of {classes}{whole}"
 
 
-def _alone(results: Sequence[RunResult]) -> str:
-    alone = sum(one.cycles for one in results if one.jobs == 1)
+def _side_by_side(results: Sequence[RunResult]) -> str:
+    """How many runs shared the machine, and the times of those that did not: beside the goals, and
+    never in place of what they are judged by."""
     most = max(one.jobs for one in results)
-    if not alone:
-        return (
-            f"of runs made {most} at a time: they say as much about the machine as about the nodes"
-        )
-    others = [one for one in results if one.jobs > 1]
-    shared = ""
-    if others:
-        healed = _spread(Spread.of([s for one in others for s in one.healed_s]))
-        level = _spread(Spread.of([s for one in others for s in one.level_s]))
-        shared = (
-            f"; the other runs were made up to {most} at a time, with writes again after {healed} s"
-            f" and all level after {level} s (p50 / p95 / max)"
-        )
-    return f"of {alone:,} cycles in runs that had the machine to themselves{shared}"
+    if most == 1:
+        return "no: each run had the machine to itself"
+    alone = Sum.of([one for one in results if one.jobs == 1])
+    if not alone.runs:
+        return f"{most} runs at a time: durations say as much about the machine as about the nodes"
+    return (
+        f"up to {most} runs at a time, but for {alone.cycles:,} cycles in {alone.runs:,} runs that"
+        f" had the machine to themselves: writes again after {_spread(alone.healed)} s, all level"
+        f" after {_spread(alone.level)} s (p50 / p95 / max)"
+    )
 
 
 def _goals(total: Sum) -> Rows:
