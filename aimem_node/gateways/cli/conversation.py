@@ -35,7 +35,7 @@ class Conversation:
             method, key = message.get("method"), _key(message)
             if method == "initialize":
                 self._opening, self._opened_by = [line], key
-            elif method == OPENED:
+            elif method == OPENED and self._opening:
                 self._opening.append(line)
             if method and key:
                 self._under_way[key] = message["id"]
@@ -54,12 +54,14 @@ class Conversation:
 
     def opening(self) -> bytes:
         """What the next process must be told before anything else."""
-        opened = self._opening and self._opened_by not in self._under_way
-        self._answered_before = self._opened_by if opened else ""
-        return self._preface + b"".join(self._opening if opened else ())
+        self._answered_before = self._opened_by if self._opening else ""
+        return self._preface + b"".join(self._opening)
 
     def gave_up(self, why: str) -> bytes:
-        """Answers to all that waits for one: there will be none, and why."""
+        """Answers to all that waits for one: there will be none, and why. A conversation whose
+        opening is among these was never opened."""
+        if self._opened_by in self._under_way:
+            self._opening = []
         answers = b"".join(_error(one, why) for one in self._under_way.values())
         self._under_way.clear()
         return answers

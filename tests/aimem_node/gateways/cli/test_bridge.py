@@ -145,6 +145,37 @@ def test_what_was_under_way_when_the_node_went_is_answered_and_the_next_request_
     assert heard[0][0] == heard[1][0]
 
 
+def test_a_conversation_that_no_node_has_opened_is_opened_by_the_client_alone(
+    fake: FakeNode,
+) -> None:
+    heard: list[bytes] = []
+
+    def goes(link: socket.socket) -> None:
+        with link.makefile("rb") as lines:
+            lines.readline()
+            lines.readline()
+
+    def stays(link: socket.socket) -> None:
+        with link.makefile("rb") as lines:
+            lines.readline()
+            heard.append(lines.readline())
+            link.sendall(WELCOME)
+            heard.extend(lines)
+
+    first = serve(fake, goes)
+    with bridge(fake) as running:
+        assert answer(running, HELLO)["error"]["code"] == -32000
+        first.join(WAIT_S)
+        os.unlink(fake.path("mcp"))
+        second = serve(fake, stays)
+        assert answer(running, HELLO)["result"] == {}
+        assert running.stdin is not None
+        running.stdin.close()
+        assert running.wait(WAIT_S) == 0
+    second.join(WAIT_S)
+    assert heard == [HELLO]
+
+
 def test_a_request_that_finds_no_node_is_answered_with_why_and_the_bridge_stays(
     fake: FakeNode,
 ) -> None:
