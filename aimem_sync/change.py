@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from aimem_sync.canon import Json
+from aimem_sync.deeds import signed
 from aimem_sync.dot import Dot, Origin
 from aimem_sync.edit import Edit
 from aimem_sync.op import Kind
@@ -49,19 +50,20 @@ class Change:
     "EDIT, or PURGE: then all other wishes are void."
 
 
-def body_for(change: Change, state: RecordState | None, origin: Origin) -> bytes:
+def body_for(change: Change, state: RecordState | None, origin: Origin, deed: str = "") -> bytes:
     """The body of the op that carries `change`. A purge has an empty one. Raises OpFault."""
     if change.kind == Kind.PURGE:
         return b""
-    return edit_for(change, state, origin).encode()
+    return edit_for(change, state, origin, deed).encode()
 
 
-def edit_for(change: Change, state: RecordState | None, origin: Origin) -> Edit:
+def edit_for(change: Change, state: RecordState | None, origin: Origin, deed: str = "") -> Edit:
     """What `origin` must write to fulfil `change`, having seen `state`.
 
     Besides what was asked, an edit that writes content or tags, or is the record's first, says
     that the record is alive, unless the wish itself speaks of life. A concurrent delete then
-    loses and is shown as a conflict; without this nobody would have contradicted it.
+    loses and is shown as a conflict; without this nobody would have contradicted it. `deed`: the
+    request that it is for, as deeds.name_of names it.
 
     `state` must contain every earlier op of `origin` for this record, or counts are lost.
     """
@@ -72,6 +74,8 @@ def edit_for(change: Change, state: RecordState | None, origin: Origin) -> Edit:
     written = dict(change.set)
     if LIFE not in written and _says_live(change, seen):
         written[LIFE] = LIVE
+    if LIFE in written:
+        written[LIFE] = signed(written[LIFE], deed, seen.heads.get(LIFE, ()))
     return Edit(
         type=change.type,
         set=written,

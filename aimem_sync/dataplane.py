@@ -14,13 +14,11 @@ from aimem_sync.catchup import adverts_of
 from aimem_sync.cursor import Cursor
 from aimem_sync.dot import Dot
 from aimem_sync.effects import (
-    Answer,
     Changed,
     Collect,
     Effect,
     Fence,
     Note,
-    Outcome,
     PeerState,
     Send,
     SendAppend,
@@ -153,12 +151,9 @@ class DataPlane(Hearing):
         if self.startup.is_over(now_us, self.config, self.me):
             return [e for one in self.startup.release() for e in self._admit(now_us, one)]
         return [
-            Answer(
-                wanted.request, Outcome.NOT_WRITTEN, reason=TOO_EARLY,
-                peers=self.quorum.standings(None, wanted.eligible),
-            )
+            self.quorum.not_written(wanted.request, TOO_EARLY, wanted.eligible)
             for wanted in self.startup.too_late(now_us)
-        ]  # fmt: skip
+        ]
 
     def _admit(self, now_us: int, wanted: WriteWanted) -> list[Effect]:
         answer = self.quorum.admit(wanted, self.config, self.in_sync(now_us))

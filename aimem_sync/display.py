@@ -14,6 +14,7 @@ from typing import Final, TypeAlias, TypeGuard
 
 from aimem_sync.canon import Json, canonical_json
 from aimem_sync.change import LIFE, LIVE
+from aimem_sync.deeds import plain, twins
 from aimem_sync.state import RecordState, Version
 
 Shown: TypeAlias = Mapping[str, Json]
@@ -65,9 +66,12 @@ def display(state: RecordState) -> Display:
     values: dict[str, Json] = {}
     conflicts: dict[str, tuple[Version, ...]] = {}
     versions: list[Version] = []
+    late = twins(state.heads.get(LIFE, ()))
     for register in sorted(state.heads, key=_life_last):
         heads = state.heads[register]
         versions += heads
+        if late:  # not where a late twin is all there is
+            heads = tuple([head for head in heads if head.dot not in late]) or heads
         rule = RULES.get((state.type, register)) or RULES.get(register) or latest
         ranked = rule(heads, values)
         values[register] = ranked[0].value
@@ -77,7 +81,7 @@ def display(state: RecordState) -> Display:
         record_id=state.record_id,
         type=state.type,
         values=values,
-        tags=tuple(sorted(state.tags)),
+        tags=tuple(sorted([tag for tag, adds in state.tags.items() if not adds <= late])),
         counters={name: sum(totals.values()) for name, totals in sorted(state.counters.items())},
         conflicts=conflicts,
         life=_word(values[LIFE]) if LIFE in values else Life.UNBORN,
@@ -110,11 +114,11 @@ def liveliest(heads: tuple[Version, ...], shown: Shown) -> tuple[Version, ...]:
     """live over archived over deleted: whoever wrote on did not know of the removal.
 
     An archive made because time had run out is void if, by the expiry now shown, it had not:
-    somebody touched the record meanwhile.
+    somebody touched the record meanwhile. Of a request's twins see `deeds`.
     """
     expires_at = shown.get("expires_at")
     return _ranked(
-        tuple([_revived(version, expires_at) for version in heads]),
+        tuple([_revived(_unsigned(version), expires_at) for version in heads]),
         lambda value: _LIVES.get(_word(value), -1),
     )
 
@@ -146,6 +150,13 @@ def _expiry_rank(value: Json) -> float:
     if value is None:
         return float("inf")
     return value if _is_time(value) else -1
+
+
+def _unsigned(version: Version) -> Version:
+    value = version.value
+    if not isinstance(value, Mapping) or plain(value) is value:
+        return version
+    return replace(version, value=plain(value))
 
 
 def _revived(version: Version, expires_at: Json) -> Version:

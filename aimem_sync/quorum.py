@@ -92,8 +92,7 @@ class Quorum:
         elif len(near) < needed and not wanted.allow_pending and wanted.known is None:
             reason = f"{len(near)} of the {needed} voters that are needed are in sync"
         if reason:
-            peers = self.standings(None, eligible)
-            return Answer(wanted.request, Outcome.NOT_WRITTEN, (), needed, reason, peers)
+            return self.not_written(wanted.request, reason, eligible, needed)
         self.open[wanted.request] = OpenWrite(
             wanted.request, wanted.deadline_us, wanted.needed, [config], wanted.known, eligible
         )
@@ -118,8 +117,14 @@ class Quorum:
         write = self.open.pop(request, None)
         if write is None:
             return None
-        peers = self.standings(None, write.eligible)
-        return Answer(request, Outcome.NOT_WRITTEN, reason=reason, peers=peers)
+        return self.not_written(request, reason, write.eligible)
+
+    def not_written(
+        self, request: int, reason: str, eligible: frozenset[str] | None, needed: int = 0
+    ) -> Answer:
+        """For a write of which nothing was logged: why, and how the other members stand."""
+        peers = self.standings(None, eligible)
+        return Answer(request, Outcome.NOT_WRITTEN, (), needed, reason, peers)
 
     def meet(self, config: Config) -> None:
         """A new epoch rules: whoever still waits must be held by enough of its voters too."""

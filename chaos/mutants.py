@@ -79,9 +79,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--runs", type=int, default=RUNS_MAX, help="before one has survived")
     asked = parser.parse_args(argv)
     wanted = [BROKEN[name] for name in asked.only or BROKEN]
-    if lacking := needs.left_out({one.caught_by for one in wanted}):
-        for name, why in lacking.items():
-            print(f"{name} cannot be injected here: {why}", file=sys.stderr)
+    if needs.told_of_lacking({one.caught_by for one in wanted}):
         return CANNOT
     found = []
     try:

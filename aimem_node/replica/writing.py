@@ -18,6 +18,7 @@ from aimem_node.store.answers import Answer as Beside
 from aimem_node.store.session import WriteSession
 from aimem_sync import effects
 from aimem_sync.change import Change, body_for
+from aimem_sync.deeds import name_of
 from aimem_sync.display import Display
 from aimem_sync.events import NotWritten, WriteWanted, Wrote
 from aimem_sync.lamport import next_lamport
@@ -125,7 +126,9 @@ class Tx:
         """
         if self.gate is not None:
             change = self.gate.change(self, change)
-        body = body_for(change, self.session.state(change.record_id), self.origin)
+        at = f"{self.origin}:{self.session.head(self.origin).seq + 1}"
+        deed = name_of(self.author, self.request_key, at)
+        body = body_for(change, self.session.state(change.record_id), self.origin, deed)
         return self._append(change.kind, change.record_id, body)
 
     def purge(self, record_id: str) -> None:
@@ -214,8 +217,8 @@ class Attempt(Generic[R]):
             )
             answered = plane.ask_write(wanted, self._begin)
             try:
-                # At once, or after a while: see aimem_sync.startup.
-                await asyncio.wait((answered, self._done), return_when=asyncio.FIRST_COMPLETED)
+                if not self._begun:  # refused, or to begin after a while: see aimem_sync.startup
+                    await asyncio.wait((answered, self._done), return_when=asyncio.FIRST_COMPLETED)
                 if self._begun:
                     written = await self._done
                     return replace(written, ack=ack_of(await answered, plane))

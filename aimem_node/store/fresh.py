@@ -15,6 +15,7 @@ from json.encoder import encode_basestring  # C if there is C
 from typing import Any, Final
 
 from aimem_sync.change import LIFE
+from aimem_sync.deeds import plain
 from aimem_sync.display import Display, Life
 from aimem_sync.edit import Edit
 from aimem_sync.faults import OpFault
@@ -76,7 +77,7 @@ def fresh(op: Op) -> Fresh | None:
     shown = Display(
         record_id=op.record_id,
         type=edit.type,
-        values=said,
+        values={**said, LIFE: plain(life)} if isinstance(life, dict) else said,
         tags=tuple(tags),
         life=_word(life) if LIFE in said else Life.UNBORN,
         first=version,

@@ -125,7 +125,7 @@ def _shown_wrong(record: Mapping[str, Any], model: Model) -> str:
         return ""
     shown = model.shown()
     body = shown.get("body")
-    said = {**shown, **(body if isinstance(body, Mapping) else {}), "tags": sorted(model.tags())}
+    said = {**shown, **(body if isinstance(body, Mapping) else {}), "tags": model.tags_shown()}
     for name in ("title", "content", "namespace", "priority", "tier", "tags"):
         if name in record and name in said and record[name] != said[name]:
             return f"{name} is shown as {record[name]!r} and written as {said[name]!r}"

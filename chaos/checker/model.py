@@ -105,10 +105,37 @@ class Model:
         """Sums over all origins."""
         return {name: sum(of_all.values()) for name, of_all in self.totals().items()}
 
+    def late(self) -> set[str]:
+        """Ops whose request came twice, and was seen by somebody who saw the other op of it: of
+        these nothing is shown. A life says who made it (by, 12 digits) and what its writer saw
+        (seen: eight at most, 6 more digits for the op)."""
+        lives = self.heads().get("life", [])
+        found = {
+            dot for dot, life in lives for _, other in lives if self._overtook(other, dot, life)
+        }
+        return found if len(found) < len(lives) else set()
+
+    @staticmethod
+    def _overtook(other: Any, dot: str, life: Any) -> bool:
+        seen = other.get("seen", [])
+        names = [one[:12] for one in seen]
+        itself = life.get("by", "") + sha256(dot.encode()).hexdigest()[:6]
+        if life.get("by") not in names or itself in seen:
+            return False
+        before = [one[:12] for one in life.get("seen", [])[: 7 - names.index(life["by"])]]
+        return set(before) <= {*names, other.get("by")}
+
+    def tags_shown(self) -> list[str]:
+        """The tags that a reader sees."""
+        late = self.late()
+        return sorted(tag for tag, adds in self.tags().items() if adds - late)
+
     def shown(self) -> dict[str, Any]:
         """What a reader sees of each register."""
+        late = self.late()
         heads = {
-            register: [value for _, value in found] for register, found in self.heads().items()
+            register: [v for dot, v in found if dot not in late] or [v for _, v in found]
+            for register, found in self.heads().items()
         }
         shown = {register: values[0] for register, values in heads.items()}
         if "tier" in heads:
@@ -119,7 +146,9 @@ class Model:
         if "accessed_at" in heads:
             shown["accessed_at"] = max(heads["accessed_at"])
         if "life" in heads:
-            lives = [self.life(value, shown.get("expires_at")) for value in heads["life"]]
+            plain = [{k: v for k, v in life.items() if k not in ("by", "seen")}
+                     for life in heads["life"]]  # fmt: skip
+            lives = [self.life(value, shown.get("expires_at")) for value in plain]
             best = max(LIVES.index(value["is"]) for value in lives)
             shown["life"] = next(v for v in lives if LIVES.index(v["is"]) == best)
         return shown

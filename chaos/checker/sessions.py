@@ -146,7 +146,9 @@ class _Judge:
                 (op, said) for op in self._ops(record) if (said := _text(op, name)) is not None
             ]
             same = [op for op, said in wrote if said == fields[name]]
-            newest = max((op.order_key for op, _ in wrote if session.knows(op)), default=None)
+            twins = _twins(self._ops(record))
+            known = [op for op, _ in wrote if session.knows(op) and len(twins[op.dot]) == 1]
+            newest = max((op.order_key for op in known), default=None)
             if newest is None or not same:
                 continue
             if max(op.order_key for op in same) < newest:
@@ -162,6 +164,9 @@ class _Judge:
         for tag in sorted({tag for op in ops for tag in op.tags}):
             added = [op for op in ops if tag in op.tags]
             taken = _untagged(tag, ops if tag not in shown else filter(session.knows, ops))
+            if tag not in shown:
+                twins = _twins(ops)
+                taken |= {twin for dot in taken for twin in twins.get(dot, ())}
             if tag in shown and all(op.dot in taken for op in added):
                 why, fs = f"shows the tag {tag}, which the session has seen go", ("tag",)
             elif tag not in shown and any(
@@ -172,6 +177,15 @@ class _Judge:
                 continue
             if not self._lost(record, fs, tag):
                 yield f"{record} {why}"
+
+
+def _twins(ops: Iterable[LogOp]) -> dict[str, list[str]]:
+    """By each op of a record: the ops that the same request made of it, on any node. Whoever saw
+    one has seen the deed; the others are hidden wherever that is known."""
+    made: dict[tuple[str | None, str], list[str]] = {}
+    for op in ops:
+        made.setdefault((op.author, op.idem or op.dot), []).append(op.dot)
+    return {dot: dots for dots in made.values() for dot in dots}
 
 
 def _untagged(tag: str, ops: Iterable[LogOp]) -> set[str]:

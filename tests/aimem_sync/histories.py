@@ -46,9 +46,10 @@ class Replica:
     seen: list[Op] = field(default_factory=list)
     heads: dict[Origin, Head] = field(default_factory=dict)
 
-    def write(self, change: Change) -> Op:
+    def write(self, change: Change, request: str = "") -> Op:
+        """`request`: the name of what this is done for, which another may do for it again."""
         body = (
-            body_for(change, self.states.get(change.record_id), self.origin)
+            body_for(change, self.states.get(change.record_id), self.origin, request)
             if change.kind in {Kind.EDIT, Kind.PURGE}
             else b"from a newer version"
         )

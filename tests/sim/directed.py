@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from aimem_sync.change import Change
 from aimem_sync.cursor import Cursor, Range
+from aimem_sync.display import Life, display
 from aimem_sync.dot import Origin
 from aimem_sync.effects import Answer, Install, Keep, Note, Outcome, Send, Truncate
 from aimem_sync.events import Heard, Installed
@@ -351,6 +352,23 @@ def relayed_ops_reach_whom_their_origin_cannot() -> None:
     until(world, lambda: world.nodes[C].disk.image.have().get(world.nodes[A].disk.origin) == 1)
 
 
+def what_was_taken_away_stays_away_when_its_creation_was_sent_twice() -> None:
+    """A takes it in and is cut off; the client sends it again to B, and deletes it there."""
+    world = cluster()
+    a, b, c = (world.nodes[n] for n in (A, B, C))
+    cut(world, (A, B), (A, C))
+    create = Change("r", "memory", set={"title": "one"})
+    world.write(A, create, "create", allow_pending=True)
+    until(world, lambda: a.disk.image.have().get(a.disk.origin) == 1)
+    world.write(B, create, "create")
+    until(world, lambda: c.disk.image.have().get(b.disk.origin) == 1)
+    world.write(B, Change("r", "memory", set={"life": {"is": "deleted"}}), "delete")
+    until(world, lambda: c.disk.image.have().get(b.disk.origin) == 2)
+    world.net.blocked.clear()
+    level(world)
+    assert {display(node.disk.image.states["r"]).life for node in (a, b, c)} == {Life.DELETED}
+
+
 SCHEDULES = (
     a_snapshot_carries_what_it_knows_to_be_overwritten,
     a_snapshot_leaves_own_ops_in_place,
@@ -369,4 +387,5 @@ SCHEDULES = (
     a_fork_is_found_out_and_taken_in_by_nobody,
     a_write_commits_with_a_member_down_and_reaches_it_later,
     relayed_ops_reach_whom_their_origin_cannot,
+    what_was_taken_away_stays_away_when_its_creation_was_sent_twice,
 )

@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from aimem_sync.change import Change, body_for
 from aimem_sync.cursor import Cursor, Range
+from aimem_sync.deeds import name_of
 from aimem_sync.digest import record_hash
 from aimem_sync.dot import Dot, Origin
 from aimem_sync.effects import Collect, Effect, Install, Keep, KeepConfig, KeepVote, Truncate, Vote
@@ -186,7 +187,7 @@ class Disk:
         known = self.known(job.key)
         if known is not None:
             return Wrote(job.request, known, head, job.needed, job.eligible)
-        body = body_for(job.change, self.image.states.get(job.change.record_id), self.origin)
+        body = self._body(job, self.image.states.get(job.change.record_id))
         stamp = Stamp(next_lamport(self.image.lamport), wall_us, self.epoch())
         op = append(
             head, stamp, job.change.kind, job.change.record_id, body, "user:sim", job.key,
@@ -195,6 +196,10 @@ class Disk:
         self.watch(self, op, job)
         self.image.put(op)
         return Wrote(job.request, op.dot, Head(op.seq, op.chain), job.needed, job.eligible)
+
+    def _body(self, job: WriteJob, state: RecordState | None) -> bytes:
+        """What the op of a job says of a record that stands like this."""
+        return body_for(job.change, state, self.origin, name_of("user:sim", job.key, ""))
 
     def known(self, key: str) -> Dot | None:
         """The op that a request key made."""

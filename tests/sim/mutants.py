@@ -14,7 +14,18 @@ from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
 
-from aimem_sync import catchup, dataplane, decree, hearing, intake, links, quorum, reads, startup
+from aimem_sync import (
+    catchup,
+    dataplane,
+    decree,
+    display,
+    hearing,
+    intake,
+    links,
+    quorum,
+    reads,
+    startup,
+)
 from tests.sim import broken, directed, directed_more, world
 from tests.sim import disk as disks
 from tests.sim.campaign import one
@@ -250,6 +261,12 @@ MUTANTS = (
         ((startup.Startup, "is_over", broken.over_with_the_first),),
         schedule=directed.an_old_image_waits_also_for_who_is_late_to_tell,
         seeds=400,
+    ),
+    Mutant(
+        "a request done twice is two deeds",
+        ((display, "twins", broken.no_twins),),
+        schedule=directed.what_was_taken_away_stays_away_when_its_creation_was_sent_twice,
+        seeds=0,
     ),
     Mutant(
         "any incarnation believed",

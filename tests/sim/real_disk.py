@@ -16,7 +16,6 @@ from typing import Any
 
 from aimem_node.store.session import WriteSession
 from aimem_node.store.store import Store
-from aimem_sync.change import body_for
 from aimem_sync.cursor import Cursor, Range
 from aimem_sync.digest import BUCKETS, Digest, bucket_of
 from aimem_sync.dot import Origin
@@ -101,7 +100,7 @@ class RealDisk(Disk):
             return super()._write(job, wall_us)
 
         def stamp(session: WriteSession) -> Op:
-            body = body_for(job.change, session.state(job.change.record_id), self.origin)
+            body = self._body(job, session.state(job.change.record_id))
             made = Stamp(next_lamport(session.lamport()), wall_us, self.epoch())
             op = append(
                 session.head(self.origin), made, job.change.kind, job.change.record_id, body,

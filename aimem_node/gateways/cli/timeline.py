@@ -13,7 +13,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-QUIET = frozenset({"updated_at", "accessed_at", "facts.author", "facts.created_at", "life.at"})
+QUIET = frozenset({
+    "updated_at", "accessed_at", "facts.author", "facts.created_at", "life.at", "life.by",
+    "life.seen",
+})  # fmt: skip
 """What changes along with everything else, or is in the entry's first line already."""
 TIMES = frozenset({"expires_at", "facts.happened_at", "life.expires_at"})
 """Values in microseconds since the epoch."""
