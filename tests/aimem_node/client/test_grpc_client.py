@@ -38,6 +38,33 @@ def test_where_no_node_runs_nothing_was_done_and_the_remedy_is_named(tmp_path: P
     asyncio.run(run())
 
 
+def test_a_node_that_is_busy_for_a_moment_when_it_is_dialled_is_there_all_the_same(
+    tmp_path: Path,
+) -> None:
+    async def scene(stage: Stage) -> None:
+        await stage.serve(UnixListener(stage.socket))
+        slow = str(tmp_path / "slow")
+
+        async def pass_on(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+            while part := await source.read(65536):
+                target.write(part)
+            target.close()
+
+        async def later(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await asyncio.sleep(0.6)  # what a node does whose processor is taken
+            there = await asyncio.open_unix_connection(stage.socket)
+            await asyncio.gather(pass_on(reader, there[1]), pass_on(there[0], writer))
+
+        server = await asyncio.start_unix_server(later, slow)
+        try:
+            async with GrpcClient.unix(slow) as client:
+                assert not await failed_as_unavailable(client)
+        finally:
+            server.close()
+
+    play(tmp_path, scene)
+
+
 def test_a_node_that_does_not_answer_in_time_leaves_the_outcome_open(tmp_path: Path) -> None:
     async def scene(stage: Stage) -> None:
         await stage.serve(UnixListener(stage.socket))
