@@ -104,7 +104,7 @@ class StageModel:
             return Asked({}, self.down)
         return Asked({self.space.fingerprint: vector_of(text, self.space.name)})
 
-    def query_later(self, text: str) -> Callable[[float], Asked]:
+    def query_later(self, text: str, *, quick: bool = False) -> Callable[[float], Asked]:
         return lambda budget_s: self.query(text, budget_s)
 
     def token_vectors(self, texts: Sequence[str], budget_s: float) -> None:

@@ -11,8 +11,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Matrix: TypeAlias = NDArray[np.float32]
+    Vector: TypeAlias = NDArray[np.float32]
 else:
     Matrix: TypeAlias = Any
+    Vector: TypeAlias = Any
 
 Say: TypeAlias = Callable[[str], None]
 """Told of what takes longer than a moment, one line each."""
@@ -48,6 +50,11 @@ class Embedder(Protocol):
 
     def embed(self, texts: Sequence[str]) -> Matrix:
         """Vectors of length 1, one row for each text."""
+        ...
+
+    def question(self, text: str) -> Vector:
+        """The vector of a text that is only asked with. It may be off by a hair where that is
+        quicker; what is kept, or held against a threshold, comes from embed."""
         ...
 
     def token_vectors(self, texts: Sequence[str]) -> list[Matrix]:

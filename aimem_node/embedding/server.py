@@ -19,7 +19,7 @@ from aimem_node.embedding.embedder import Space, Unavailable
 from aimem_node.embedding.onnx_model import unit_rows
 
 if TYPE_CHECKING:
-    from aimem_node.embedding.embedder import Matrix
+    from aimem_node.embedding.embedder import Matrix, Vector
 
 OLLAMA_URL = "http://127.0.0.1:11434"
 TIMEOUT_S = 30.0
@@ -117,6 +117,11 @@ class ServedEmbedder:
         dimension = int(self._vectors(["aimem"]).shape[1])
         fingerprint = hashlib.sha256(f"{told}\n{dimension}".encode()).hexdigest()[:32]
         self.space = Space(fingerprint, f"{kind}:{model}", dimension, TOKENS_MAX)
+
+    def question(self, text: str) -> Vector:
+        """See Embedder."""
+        vector: Vector = self.embed([text])[0]
+        return vector
 
     def embed(self, texts: Sequence[str]) -> Matrix:
         """See Embedder."""

@@ -104,7 +104,7 @@ class Embedding:
         self._embedder: Embedder | None = None
         self._waiting: queue.PriorityQueue[_Job] = queue.PriorityQueue()
         self._numbers = itertools.count()
-        self._remembered: OrderedDict[str, Any] = OrderedDict()
+        self._remembered: OrderedDict[tuple[str, bool], Any] = OrderedDict()
         self._tokens: OrderedDict[str, Any] = OrderedDict()
         self._tokens_bytes = 0
         self._lock = threading.Lock()
@@ -183,15 +183,16 @@ class Embedding:
         """The vectors of a question; waits so long for them. Never raises."""
         return self.query_later(text)(budget_s)
 
-    def query_later(self, text: str) -> Callable[[float], Asked]:
-        """Begin with a question; call what is returned with the time that is left."""
+    def query_later(self, text: str, *, quick: bool = False) -> Callable[[float], Asked]:
+        """Begin with a question; call what is returned with the time that is left. `quick`: as
+        Embedder.question."""
         why = self._out_of_order()
         if why:
             return lambda _budget_s: Asked({}, why)
-        known = self._recall(text)
+        known = self._recall((text, quick))
         if known is not None:
             return lambda _budget_s: known
-        future = self._submit(NOW, lambda: self._question(text))
+        future = self._submit(NOW, lambda: self._question(text, quick))
 
         def wait(budget_s: float) -> Asked:
             try:
@@ -337,16 +338,16 @@ class Embedding:
         self._failed, self._attempts = None, 0
         return self._embedder
 
-    def _question(self, text: str) -> Asked:
-        model = self._model()
-        vectors = {model.space.fingerprint: model.embed([text])[0]}
-        for older in tuple(self._older.values()):
-            if older is not None:
-                vectors[older.space.fingerprint] = older.embed([text])[0]
+    def _question(self, text: str, quick: bool) -> Asked:
+        models = [self._model(), *(one for one in tuple(self._older.values()) if one is not None)]
+        vectors = {
+            model.space.fingerprint: model.question(text) if quick else model.embed([text])[0]
+            for model in models
+        }
         asked = Asked(vectors)
         self._queries += 1
         with self._lock:
-            self._remembered[text] = asked
+            self._remembered[text, quick] = asked
             while len(self._remembered) > QUESTIONS_REMEMBERED:
                 self._remembered.popitem(last=False)
         return asked
@@ -449,9 +450,9 @@ class Embedding:
         with self._lock:
             self._remembered.clear()
 
-    def _recall(self, text: str) -> Asked | None:
+    def _recall(self, question: tuple[str, bool]) -> Asked | None:
         with self._lock:
-            known: Asked | None = self._remembered.get(text)
+            known: Asked | None = self._remembered.get(question)
             if known is not None:
-                self._remembered.move_to_end(text)
+                self._remembered.move_to_end(question)
         return known

@@ -178,9 +178,9 @@ class _Meaning:
     def ask(self, telling: str) -> None:
         """Have the model turn the question into vectors, and go on meanwhile."""
         embedding = self._call.embedding
-        self._later.append(embedding.query_later(telling))
+        self._later.append(embedding.query_later(telling, quick=True))
         if self._wish.context:
-            self._later.append(embedding.query_later(self._wish.context))
+            self._later.append(embedding.query_later(self._wish.context, quick=True))
 
     def look(self) -> None:
         """Take the vectors, if there are any by now, and look for what is near."""

@@ -20,6 +20,9 @@ TIER_FACTOR: Final = {Tier.SHORT: 0.97, Tier.MID: 1.0, Tier.LONG: 1.03}
 TIERS: Final = {tier.value: tier for tier in TIER_FACTOR}
 ANCESTOR_STEP: Final = 0.3
 """A memory one level above the asked namespace counts 1/1.3 of one in it."""
+MINUTE_US: Final = 60_000_000
+"""Ages are counted in these. By the microsecond, which of two equals leads would hang on the moment
+at which each node was asked."""
 LEAST: Final = 0.001
 """What is left of a hit against which more speaks than for it."""
 
@@ -75,7 +78,7 @@ def rank(
     """Weigh a memory: its terms, of which `whole` is the most that can be earned, and the factors.
     `leaf`: the namespace from which distance counts; empty for no distance."""
     tier = TIERS[memory.tier]
-    age_us = max(0, now_us - memory.created_us)
+    age_us = MINUTE_US * max(0, now_us // MINUTE_US - memory.created_us // MINUTE_US)
     factors = {
         "recency": 1 - RECENCY_SHARE + RECENCY_SHARE * 2.0 ** (-age_us / HALF_LIFE_US[tier]),
         "priority": 1 + PRIORITY_STEP * (memory.priority - 5),

@@ -45,8 +45,9 @@ def identity(path: Path) -> tuple[int, int]:
 def left_over(data_dir: Path) -> list[str]:
     """What lies beside the graph and is none of what belongs there."""
     graph = graph_in(data_dir).name
+    quick = graph.replace(".onnx", ".int8")
     there = {path.name for path in (data_dir / "models").iterdir()}
-    return sorted(there - {graph, f"{graph}.sha256", "minilm.json"})
+    return sorted(there - {graph, f"{graph}.sha256", quick, f"{quick}.sha256", "minilm.json"})
 
 
 # -- vectors -----------------------------------------------------------------------------------
@@ -195,6 +196,46 @@ def test_what_a_killed_build_left_is_removed(tmp_path, package) -> None:
     graph.unlink()
     load(tmp_path)
     assert left_over(tmp_path) == []
+
+
+# -- questions -----------------------------------------------------------------------------------
+
+
+def quick_in(data_dir: Path) -> Path:
+    """The graph that reads questions."""
+    return graph_in(data_dir).with_suffix(".int8")
+
+
+def test_a_question_is_read_nearly_as_the_same_text_is_kept(real: Real) -> None:
+    texts = [TEXT, "tea", "Which database did we choose for the piers, and why?"]
+    exact = real.embedder.embed(texts)
+    asked = np.stack([real.embedder.question(text) for text in texts])
+    assert ((exact * asked).sum(axis=1) > 0.98).all()
+    assert np.abs(exact - asked).max() > 1e-4, "it was read with all of the weights"
+    assert np.abs(np.linalg.norm(asked, axis=1) - 1).max() < 1e-5
+    assert quick_in(real.data_dir).stat().st_size < graph_in(real.data_dir).stat().st_size / 3
+
+
+def test_a_damaged_graph_for_questions_is_made_again(tmp_path, package, nothing_said) -> None:
+    load(tmp_path)
+    quick = quick_in(tmp_path)
+    whole = quick.read_bytes()
+    quick.write_bytes(flipped(whole))
+    load(tmp_path, nothing_said)
+    assert quick.read_bytes() == whole
+
+
+def test_without_a_graph_for_questions_they_are_read_with_the_whole_model(
+    tmp_path, package, monkeypatch
+) -> None:
+    def fail(_graph: Path) -> bytes:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(minilm, "eight_bits", fail)
+    said: list[str] = []
+    model = load(tmp_path, said.append)
+    assert np.array_equal(model.question("tea"), model.embed(["tea"])[0])
+    assert "questions take longer" in said[-1]
 
 
 # -- which vectors are comparable ----------------------------------------------------------------

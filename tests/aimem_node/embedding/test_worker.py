@@ -37,6 +37,9 @@ class Toy:
             raise Unavailable("it broke", "mend it")
         return np.array([[len(text), 1] for text in texts], dtype=np.float32)
 
+    def question(self, text: str) -> Any:
+        return np.array([len(text), 0.5], dtype=np.float32)
+
     def token_vectors(self, texts: Sequence[str]) -> list[Any]:
         self.asked.append(list(texts))
         return [np.ones((len(text.split()), 2), dtype=np.float32) for text in texts]
@@ -168,6 +171,18 @@ def test_a_model_that_hangs_is_called_stalled_and_asked_nothing_more(
     now_s[0] -= 31
     toy.flowing.set()
     passages.result(FOREVER_S)
+
+
+def test_a_text_that_is_only_asked_with_may_be_read_quicker_and_is_remembered_apart(
+    made: Any,
+) -> None:
+    toy = Toy()
+    embedding = made(lambda _say: toy)
+    for _ in range(2):
+        quick = embedding.query_later("four", quick=True)(FOREVER_S)
+        exact = embedding.query("four", FOREVER_S)
+        assert quick.vectors[SPACE.fingerprint].tolist() == [4, 0.5]
+        assert exact.vectors[SPACE.fingerprint].tolist() == [4, 1]
 
 
 def test_the_same_question_is_embedded_once(made: Any) -> None:

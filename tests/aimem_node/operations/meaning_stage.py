@@ -50,7 +50,7 @@ class MeaningModel(StageModel):
             return Asked({}, unavailable)
         return Asked({self.space.fingerprint: self.gives(text)})
 
-    def query_later(self, text: str) -> Callable[[float], Asked]:
+    def query_later(self, text: str, *, quick: bool = False) -> Callable[[float], Asked]:
         return lambda budget_s: self.query(text, budget_s)
 
 

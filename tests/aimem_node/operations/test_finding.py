@@ -78,7 +78,7 @@ def test_a_model_that_is_late_leaves_the_words_and_the_answer_says_so(
     stage.keep("garage", "the car is red")
     waited: list[float] = []
 
-    def late(_text: str) -> Callable[[float], Asked]:
+    def late(_text: str, *, quick: bool) -> Callable[[float], Asked]:
         return lambda budget_s: waited.append(budget_s) or Asked({}, "it is late")
 
     monkeypatch.setattr(stage.model, "query_later", late)
@@ -92,7 +92,7 @@ def test_a_model_that_is_late_leaves_the_words_and_the_answer_says_so(
 
 def test_by_keyword_the_model_is_not_asked(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     stage.keep("garage", "the car is red")
-    monkeypatch.setattr(stage.model, "query_later", lambda _text: pytest.fail("it was asked"))
+    monkeypatch.setattr(stage.model, "query_later", lambda _text, **_: pytest.fail("asked"))
     answer = stage.call("Recall", context="car", mode="keyword")
     assert (titles(answer), answer.get("unavailable", [])) == (["garage"], [])
 

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aimem_node.contract.values import Tier
 from aimem_node.operations.lives import HALF_LIFE_US
-from aimem_node.operations.ranking import Ranked, rank
+from aimem_node.operations.ranking import MINUTE_US, Ranked, rank
 
 NOW_US = 10**15
 
@@ -72,6 +74,18 @@ def test_the_factors_told_make_the_score() -> None:
     added = sum(value for name, value in told.items() if name.startswith("+"))
     times = math.prod(value for name, value in told.items() if not name.startswith("+"))
     assert added * times == pytest.approx(ranked.score, abs=0.001)
+
+
+@given(st.integers(0, MINUTE_US - 1), st.integers(0, MINUTE_US - 1), st.integers(0, 10**13))
+def test_equals_of_the_same_minute_are_in_one_order_whenever_a_node_is_asked(
+    one_us: int, other_us: int, later_us: int
+) -> None:
+    """Of requests that are served together, the one that began first may be written last."""
+    minute_us = NOW_US // MINUTE_US * MINUTE_US
+    early = Memory("first", created_us=minute_us + one_us)
+    late = Memory("last", created_us=minute_us + other_us, lamport=2)
+    found = [rank(m, {"words": 0.7}, 1.3, minute_us + later_us, "") for m in (early, late)]
+    assert min(found, key=lambda one: one.order).record_id == "last"
 
 
 def test_of_equals_the_one_written_last_comes_first() -> None:
