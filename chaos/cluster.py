@@ -176,8 +176,9 @@ class Cluster(OwnTeam):
         try:
             await super().__aexit__(*why)
         finally:
-            await asyncio.to_thread(self._unmount)
-            await asyncio.to_thread(self.net.down)
+            # Here and now: told to end while it waited, a run would leave these behind.
+            self._unmount()
+            self.net.down()
 
     # ---- processes -----------------------------------------------------------------------------
 

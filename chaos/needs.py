@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -45,3 +46,11 @@ def left_out(names: Iterable[str]) -> dict[str, str]:
         if reasons:
             found[name] = "; ".join(reasons)
     return found
+
+
+def told_of_lacking(names: Iterable[str]) -> bool:
+    """Say on standard error which of these cannot be injected here, and why; whether any."""
+    lacking = left_out(names)
+    for name, why in lacking.items():
+        print(f"{name} cannot be injected here: {why}", file=sys.stderr)
+    return bool(lacking)

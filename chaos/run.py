@@ -348,9 +348,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--broken", default="", help="run a build with something wrong in it")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="leave evidence and report there")
     asked = parser.parse_args(argv)
-    if lacking := needs.left_out(asked.fault):
-        for name, why in lacking.items():
-            print(f"{name} cannot be injected here: {why}", file=sys.stderr)
+    if needs.told_of_lacking(asked.fault):
         return CANNOT
     plan = Plan(
         tuple(asked.fault) * asked.cycles, asked.size, asked.seed, asked.hold, broken=asked.broken

@@ -135,9 +135,8 @@ class Router:
             except BlockingIOError:
                 return
             except OSError as error:
-                if (
-                    error.errno == errno.EBADFD
-                ):  # gone with its namespace, and ready to be read for ever
+                if error.errno == errno.EBADFD:
+                    # Gone with its namespace, and ready to be read for ever.
                     self._selector.unregister(fd)
                 return
             if is_ipv4(packet) and packet[16:20] in self._out:

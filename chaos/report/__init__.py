@@ -14,7 +14,7 @@ from typing import Final
 
 from chaos.checker import Check
 from chaos.history import events, faults, lines
-from chaos.report.campaign_page import campaign_markdown, campaign_page
+from chaos.report.campaign_page import WHOLE, campaign_markdown, campaign_page
 from chaos.report.facts import FACTS, Facts, commit, hardware, same_code
 from chaos.report.page import run_page
 from chaos.report.result import RunResult
@@ -24,6 +24,7 @@ from chaos.report.timeline import timeline
 PAGE: Final = "report.html"
 
 __all__ = [
+    "WHOLE",
     "Facts",
     "RunResult",
     "campaign_markdown",

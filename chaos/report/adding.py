@@ -54,6 +54,9 @@ class Sum:
     "Of the worst run."
     healed: Spread
     level: Spread
+    quiet_healed: Spread
+    "Of the runs that say how long things take: see undisturbed."
+    quiet_level: Spread
     broken: int
     "Runs that do not hold."
     seconds: float
@@ -61,16 +64,32 @@ class Sum:
     @classmethod
     def of(cls, runs: Sequence[RunResult], fault: str = "all", nodes: int = 0) -> Sum:
         """`nodes`: 0 if they are of several sizes."""
+        quiet = undisturbed(runs)
         return cls(
             fault, nodes, len(runs), sum(one.cycles for one in runs),
             sum(one.acknowledged for one in runs), sum(one.unknown for one in runs),
             sum(one.lost for one in runs), min((one.convergence for one in runs), default=0.0),
-            Spread.of([s for one in runs for s in one.healed_s],
-                      sum(max(0, begun(one) - len(one.healed_s)) for one in runs)),
-            Spread.of([s for one in runs for s in one.level_s],
-                      sum(max(0, begun(one) - len(one.level_s)) for one in runs)),
+            _healed(runs), _level(runs), _healed(quiet), _level(quiet),
             sum(not one.holds for one in runs), sum(one.seconds for one in runs),
         )  # fmt: skip
+
+
+def undisturbed(runs: Sequence[RunResult]) -> Sequence[RunResult]:
+    """Those that say how long things take: the ones that had the machine to themselves, if there
+    are some of every class and size. Else all of them: a few quick ones speak for no others."""
+    alone = [one for one in runs if one.jobs == 1]
+    kinds = {(one.fault, one.nodes) for one in runs}
+    return alone if {(one.fault, one.nodes) for one in alone} == kinds else runs
+
+
+def _healed(runs: Sequence[RunResult]) -> Spread:
+    missing = sum(max(0, begun(one) - len(one.healed_s)) for one in runs)
+    return Spread.of([s for one in runs for s in one.healed_s], missing)
+
+
+def _level(runs: Sequence[RunResult]) -> Spread:
+    missing = sum(max(0, begun(one) - len(one.level_s)) for one in runs)
+    return Spread.of([s for one in runs for s in one.level_s], missing)
 
 
 def planned(run: RunResult) -> int:
@@ -153,12 +172,12 @@ GOALS: Final = (
          lambda s: share(s.convergence),
          lambda s: s.runs > 0 and s.convergence == 1.0),
     Goal("all nodes hold the same, p95", "all level", f"≤ {LEVEL_P95_S_MAX:g} s",
-         lambda s: seconds(s.level.p95) + _missing(s.level),
-         lambda s: _within(s.level, s.level.p95, LEVEL_P95_S_MAX)),
+         lambda s: seconds(s.quiet_level.p95) + _missing(s.quiet_level),
+         lambda s: _within(s.quiet_level, s.quiet_level.p95, LEVEL_P95_S_MAX)),
     Goal("every node confirms writes again, longest", "writes again",
          f"≤ {WRITES_AGAIN_S_MAX:g} s",
-         lambda s: seconds(s.healed.max) + _missing(s.healed),
-         lambda s: _within(s.healed, s.healed.max, WRITES_AGAIN_S_MAX)),
+         lambda s: seconds(s.quiet_healed.max) + _missing(s.quiet_healed),
+         lambda s: _within(s.quiet_healed, s.quiet_healed.max, WRITES_AGAIN_S_MAX)),
     Goal("runs that do not hold", "runs broken", "0", lambda s: f"{s.broken:,} of {s.runs:,}",
          lambda s: s.runs > 0 and s.broken == 0),
 )  # fmt: skip

@@ -21,6 +21,7 @@ from chaos.report.adding import (
     missed,
     seconds,
     share,
+    undisturbed,
 )
 from chaos.report.facts import hardware
 from chaos.report.markup import Inside, Markup, cell, document, element, joined, table
@@ -44,7 +45,9 @@ HOW: Final = (
     "confirmed a write again, and until every node held what any node held at that moment. "
     "Percentiles are nearest-rank; durations are rounded up, shares down. "
     "A cycle has no time if the cluster never came so far or the run ended first; a goal is then "
-    "missed. All runs count, however many of them shared the machine."
+    "missed. What is lost and what converges is judged by all runs; how long it takes by those "
+    "that had the machine to themselves, if there are some of every class and size, and else by "
+    "all. The times in the table by class are of all runs, also of those that shared a processor."
 )
 
 Rows = list[tuple[str, ...]]
@@ -129,6 +132,7 @@ def _facts(results: Sequence[RunResult], total: Sum) -> list[tuple[str, str]]:
         ("clusters", ", ".join(f"{nodes} nodes with W = {w}" for nodes, w in sizes)),
         ("commit", ", ".join(dict.fromkeys(one.commit for one in results))),
         ("side by side", _side_by_side(results)),
+        ("faults lasted", _held(results)),
         ("hardware", f"{hardware()} (where this report was made)"),
         ("made", f"{dates[0]} to {dates[-1]}"),
     ]
@@ -146,26 +150,44 @@ def _of_each(results: Sequence[RunResult]) -> str:
 
 
 def _side_by_side(results: Sequence[RunResult]) -> str:
-    """How many runs shared the machine, and the times of those that did not: beside the goals, and
-    never in place of what they are judged by."""
+    """How many runs shared the machine, and by which the goals of time are judged."""
     most = max(one.jobs for one in results)
     if most == 1:
         return "no: each run had the machine to itself"
-    alone = Sum.of([one for one in results if one.jobs == 1])
-    if not alone.runs:
+    quiet = undisturbed(results)
+    if len(quiet) == len(results):
         return f"{most} runs at a time: durations say as much about the machine as about the nodes"
+    cycles = plain.counted(sum(one.cycles for one in quiet), "cycle")
     return (
-        f"up to {most} runs at a time, but for {alone.cycles:,} cycles in {alone.runs:,} runs that"
-        f" had the machine to themselves: writes again after {_spread(alone.healed)} s, all level"
-        f" after {_spread(alone.level)} s (p50 / p95 / max)"
+        f"up to {most} runs at a time, but for {cycles} of all classes and sizes that had the"
+        f" machine to themselves: by these the goals of time are judged"
     )
 
 
+def _held(results: Sequence[RunResult]) -> str:
+    """How long a fault could last, where its class draws a time: `--hold` of the campaign."""
+    cycles: Counter[float] = Counter()
+    for one in results:
+        cycles[one.hold_s_max] += one.cycles
+    return ", ".join(f"at most {most:g} s in {cycles[most]:,} cycles" for most in sorted(cycles))
+
+
 def _goals(total: Sum) -> Rows:
-    return [
+    rows: Rows = [
         (one.what, one.promised, one.figure(total), "met" if one.met(total) else "MISSED")
         for one in GOALS
     ]
+    also = f"all {total.cycles:,} cycles, also where runs shared the machine"
+    if total.quiet_level != total.level:
+        rows.append((f"all nodes hold the same, {also}", *_unjudged(total.level)))
+    if total.quiet_healed != total.healed:
+        rows.append((f"every node confirms writes again, {also}", *_unjudged(total.healed)))
+    return rows
+
+
+def _unjudged(spread: Spread) -> tuple[str, str, str]:
+    """Of a row by which nothing is judged."""
+    return "not promised", f"{_spread(spread)} s (p50 / p95 / max)", ""
 
 
 def _classes(results: Sequence[RunResult], total: Sum) -> Rows:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import platform
@@ -64,16 +65,21 @@ def commit() -> str:
     return machine.commit()
 
 
-CODE: Final = ("aimem_node", "aimem_sync", "chaos", "proto", "cluster-configs", "pyproject.toml")
-"""What a run depends on. A page of words that changes between two runs changes neither."""
+CODE: Final = (
+    "aimem_node", "aimem_sync", "chaos", "proto", "cluster-configs", "pyproject.toml",
+    ":(exclude)chaos/report", ":(exclude)*.md",
+)  # fmt: skip
+"""What a run depends on. How its verdict is told afterwards changes no run."""
+ROOT: Final = Path(__file__).resolve().parents[2]
 
 
-def same_code(one: str, other: str) -> bool:
-    """Whether two commits of this checkout have the same product and the same chaos in them. What
+@functools.cache
+def same_code(one: str, other: str, root: Path = ROOT) -> bool:
+    """Whether two commits of a checkout have the same product and the same chaos in them. What
     was changed and not committed is only the same as itself."""
     if one == other or "-dirty" in one + other:
         return one == other
-    argv = ["git", "-C", str(Path(__file__).parents[2]), "diff", "--quiet", one, other, "--", *CODE]
+    argv = ["git", "-C", str(root), "diff", "--quiet", one, other, "--", *CODE]
     try:
         return subprocess.run(argv, capture_output=True, check=False, timeout=60).returncode == 0
     except OSError:

@@ -1,6 +1,7 @@
 """What a campaign still has to do, and what it keeps of what it has done."""
 
 import multiprocessing
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ RUN = RunResult(
     convergence=1.0, healed_s=(0.5, 0.7), level_s=(0.6, 0.9), checks=(), holds=True,
     seconds=40.0, commit="abc", hold_s_max=8.0,
 )  # fmt: skip
-WANTED = Wanted(25, ("kill", "drop"), (3,), 8.0)
+WANTED = Wanted(50, ("kill", "drop"), (3,), 8.0)
 
 
 def cycles(wanted: Wanted, done: list[RunResult]) -> dict[str, int]:
@@ -28,16 +29,17 @@ def cycles(wanted: Wanted, done: list[RunResult]) -> dict[str, int]:
 
 
 def test_a_campaign_has_all_cycles_of_all_classes_before_it() -> None:
-    assert cycles(WANTED, []) == {"kill": 25, "drop": 25}
-    assert cycles(replace(WANTED, cycles=50, sizes=(3, 5)), []) == {"kill": 50, "drop": 50}
-    fives = [plan for plan in replace(WANTED, sizes=(3, 5)).rest([]) if plan.size == 5]
-    assert sum(len(plan.faults) for plan in fives) == 26
+    assert cycles(WANTED, []) == {"kill": 50, "drop": 50}
+    both = replace(WANTED, cycles=60, sizes=(3, 5))
+    assert cycles(both, []) == {"kill": 60, "drop": 60}
+    fives = [plan for plan in both.rest([]) if plan.size == 5]
+    assert sum(len(plan.faults) for plan in fives) == 2 * 20, "a third of each"
 
 
 def test_what_was_done_before_is_not_done_again() -> None:
-    assert cycles(WANTED, [RUN, RUN]) == {"kill": 5, "drop": 25}
-    assert cycles(WANTED, [RUN] * 3) == {"drop": 25}
-    assert cycles(WANTED, [replace(RUN, nodes=5)] * 9) == {"kill": 25, "drop": 25}
+    assert cycles(WANTED, [RUN, RUN]) == {"kill": 30, "drop": 50}
+    assert cycles(WANTED, [RUN] * 5) == {"drop": 50}
+    assert cycles(WANTED, [replace(RUN, nodes=5)] * 9) == {"kill": 50, "drop": 50}
 
 
 def test_classes_take_turns_and_no_two_runs_have_the_same_seed() -> None:
@@ -51,8 +53,8 @@ def test_classes_take_turns_and_no_two_runs_have_the_same_seed() -> None:
 def test_runs_that_shared_the_machine_do_not_count_where_it_is_about_time() -> None:
     alone = replace(WANTED, alone=True)
     shared = replace(RUN, jobs=3)
-    assert cycles(alone, [shared, RUN]) == {"kill": 15, "drop": 25}
-    assert cycles(WANTED, [shared, RUN]) == {"kill": 5, "drop": 25}
+    assert cycles(alone, [shared, RUN]) == {"kill": 40, "drop": 50}
+    assert cycles(WANTED, [shared, RUN]) == {"kill": 30, "drop": 50}
     used = {plan.seed for plan in WANTED.rest([]) if plan.title == "kill"}
     new = {plan.seed for plan in alone.rest([shared, shared]) if plan.title == "kill"}
     assert new
@@ -61,7 +63,7 @@ def test_runs_that_shared_the_machine_do_not_count_where_it_is_about_time() -> N
 
 def test_a_run_that_broke_early_counts_for_the_cycles_it_came_to() -> None:
     broken = replace(RUN, cycles=2, holds=False)
-    assert cycles(WANTED, [broken]) == {"kill": 23, "drop": 25}
+    assert cycles(WANTED, [broken]) == {"kill": 48, "drop": 50}
 
 
 def test_runs_are_kept_and_those_of_other_code_do_not_count(tmp_path: Path) -> None:
@@ -106,6 +108,35 @@ def test_only_a_change_of_the_code_makes_another_commit_other_code() -> None:
     assert same_code("abc-dirty", "abc-dirty")
     assert not same_code("abc-dirty", "abc")
     assert not same_code("no such commit", "nor this one")
+
+
+@pytest.mark.parametrize(
+    ("changed", "same"),
+    [
+        ("docs/chaos-report.md", True),
+        ("chaos/README.md", True),
+        ("chaos/report/page.py", True),
+        ("chaos/checker/model.py", False),
+        ("aimem_sync/quorum.py", False),
+        ("cluster-configs/lan-3/aimem.toml", False),
+    ],
+)
+def test_how_a_verdict_is_told_is_not_what_a_run_depends_on(
+    changed: str, same: bool, tmp_path: Path
+) -> None:
+    def git(*words: str) -> str:
+        asked = ["git", "-C", str(tmp_path), "-c", "user.name=x", "-c", "user.email=x@y", *words]
+        return subprocess.run(asked, capture_output=True, check=True, text=True).stdout.strip()
+
+    git("init", "-q")
+    commits = []
+    for text in ("before", "after"):
+        (tmp_path / changed).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / changed).write_text(text, encoding="utf-8")
+        git("add", "-A")
+        git("commit", "-q", "-m", text)
+        commits.append(git("rev-parse", "HEAD"))
+    assert same_code(*commits, root=tmp_path) is same
 
 
 def test_the_smoke_run_strikes_with_every_class() -> None:

@@ -125,3 +125,29 @@ def test_evidence_that_is_damaged_is_not_judged(tmp_path: Path) -> None:
     (tmp_path / "history.jsonl").write_text("{")
     with pytest.raises(ValueError, match="line 1"):
         load(tmp_path)
+
+
+def test_a_run_that_is_told_to_end_while_it_tidies_up_goes_on_tidying(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+
+    async def play_on() -> None:
+        cluster = Cluster(tmp_path, 3, seed=1, evidence=tmp_path)
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+
+        def unmount() -> None:
+            done.append("unmounted")
+            loop.call_soon_threadsafe(task.cancel)
+
+        monkeypatch.setattr(cluster, "_unmount", unmount)
+        monkeypatch.setattr(cluster.net, "up", lambda: None)
+        monkeypatch.setattr(cluster.net, "down", lambda: done.append("the network is gone"))
+        async with cluster:
+            pass
+        await asyncio.sleep(0)
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(play_on())
+    assert done == ["unmounted", "the network is gone"]
