@@ -46,7 +46,7 @@ from aimem_sync.events import (
 from aimem_sync.hearing import Hearing
 from aimem_sync.janitor import is_janitor
 from aimem_sync.knowledge import Standing
-from aimem_sync.links import BEAT_US, Link, beat_of
+from aimem_sync.links import AWAY_US, BEAT_US, Link, beat_of
 from aimem_sync.messages import Beat, Status
 from aimem_sync.peers import peer_states
 from aimem_sync.quorum import commit_seq
@@ -70,7 +70,10 @@ class DataPlane(Hearing):
         """
         if self.fenced:
             return []
-        self.now_us = now_us
+        away_us, self.now_us = now_us - self.now_us, now_us
+        if away_us >= AWAY_US:
+            for link in self.links.values():
+                link.excuse(away_us)
         if self.startup.began_us is None:
             self.startup.began_us = now_us
         out = [effect for event in events for effect in self._handle(now_us, event)]

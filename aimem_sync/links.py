@@ -22,6 +22,10 @@ BEAT_US: Final = 500_000
 REACH_US: Final = 1_200_000
 """Who was not heard of for this long is out of reach: two beats and some jitter."""
 
+AWAY_US: Final = 300_000
+"""A node takes a step every tenth of a second. One that took none for this long was held up itself,
+by a busy machine say, and its silence is not that of the others."""
+
 LAG_OPS_MAX: Final = 256
 """Who lacks more of this node's log than one batch does not confirm a write in time."""
 
@@ -109,6 +113,13 @@ class Link:
     def in_reach(self, now_us: int) -> bool:
         """Whether it was heard of lately."""
         return self.heard_us is not None and now_us - self.heard_us <= REACH_US
+
+    def excuse(self, away_us: int) -> None:
+        """This node was held up for so long: that the member was not heard of meanwhile, and that
+        its answer was not taken in, says nothing about the member."""
+        if self.heard_us is not None:
+            self.heard_us += away_us
+        self.awaited_since_us += away_us
 
     def in_sync(self, now_us: int, own: Origin, own_seq: int) -> bool:
         """Whether it can be expected to confirm a write in time."""

@@ -15,6 +15,7 @@ from aimem_sync.effects import (
     Collect,
     Fence,
     KeepConfig,
+    Note,
     Outcome,
     RefuseRead,
     Send,
@@ -35,7 +36,7 @@ from aimem_sync.events import (
     WriteWanted,
     Wrote,
 )
-from aimem_sync.links import BEAT_US
+from aimem_sync.links import BEAT_US, REACH_US, RTTS_LEAST
 from aimem_sync.log import Head
 from aimem_sync.messages import Append, AppendAck, Beat, Pull, SnapshotWanted
 from tests.aimem_sync.cluster import (
@@ -86,6 +87,27 @@ def test_a_write_without_enough_members_in_reach_is_refused_and_never_stamped() 
     effects = core().step(0, WriteWanted(1, 1_000))
     assert [type(effect) for effect in effects] == [Answer]
     assert effects[0].outcome is Outcome.NOT_WRITTEN  # type: ignore[union-attr]
+
+
+def test_a_node_that_was_held_up_itself_does_not_take_the_others_for_silent() -> None:
+    plane = core()
+    tell(plane, B, beat())
+    assert of(Stamp, plane.step(9 * REACH_US, WriteWanted(1, 10 * REACH_US))) == [Stamp(1)]
+    silent = core()
+    tell(silent, B, beat())
+    for now_us in range(0, 2 * REACH_US, 100_000):
+        silent.step(now_us, Tick(0))
+    assert of(Stamp, silent.step(2 * REACH_US, WriteWanted(1, 10 * REACH_US))) == []
+
+
+def test_an_answer_that_lay_here_while_the_node_was_held_up_is_not_called_slow() -> None:
+    plane = core(ABC, ops(AT_A, 1))
+    (sent,) = of(SendAppend, tell(plane, B, beat()))
+    link = plane.links[B]
+    link.rtts_us.extend([1_000] * RTTS_LEAST)
+    effects = tell(plane, B, AppendAck(AT_B.incarnation, AT_A, 1, sent.ops.last), 9 * REACH_US)
+    assert of(Note, effects) == []
+    assert link.ack_us == 0
 
 
 def test_the_deadline_asks_for_a_wake_up_and_leaves_the_write_pending() -> None:

@@ -248,7 +248,7 @@ def test_a_member_that_has_become_slow_is_told_of_once() -> None:
     link.rtts_us.extend([1_000] * RTTS_LEAST)
     link.awaited = link.awaited_first = 1
     ack = AppendAck(AT_B.incarnation, AT_A, 1, 1)
-    assert of(Note, tell(plane, B, ack, 400_000)) == [Note("a slow member", B)]
+    assert of(Note, tell(plane, B, ack, 200_000)) == [Note("a slow member", B)]
     link.awaited = 1
     assert of(Note, tell(plane, B, ack, 450_000)) == []
     assert plane.in_sync(450_000) == [AT_A.node_id]

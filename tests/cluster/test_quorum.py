@@ -1,6 +1,7 @@
 """Writes to a cluster: who must hold them, who receives them, and what is said when few can."""
 
 import asyncio
+import time
 import uuid
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from aimem_node.contract.errors import Code, Failure
+from aimem_sync.links import REACH_US
 from chaos.team import Team
 
 
@@ -113,6 +115,14 @@ def test_a_burst_against_a_slow_peer_arrives_whole(three: Team) -> None:
     three.until_level()
     counts = [three.call(name, "Stats")["total"] for name in three.names]
     assert counts == [10_000] * 3
+
+
+def test_a_write_that_comes_first_after_a_machine_stood_still_is_taken(three: Team) -> None:
+    async def froze() -> dict[str, Any]:
+        time.sleep(2 * REACH_US / 1e6)  # noqa: ASYNC251 - all nodes stand still, that is the point
+        return await three.acall("a", "Store", title="at once", content="x")
+
+    assert three.run(froze())["write"]["outcome"] == "committed"
 
 
 def test_w_of_a_namespace_is_held_to_and_inherited(three: Team) -> None:
