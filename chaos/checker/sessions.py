@@ -84,6 +84,7 @@ class _Judge:
     def __init__(self, case: Case) -> None:
         self._case = case
         self._reads = Reads(case)
+        self._twins_of: dict[str, Mapping[str, list[str]]] = {}
 
     def read(self, attempt: Attempt, session: Session) -> Iterator[str]:
         """What is wrong with an answer. Takes what it showed for seen."""
@@ -100,6 +101,16 @@ class _Judge:
 
     def _ops(self, record: str) -> tuple[LogOp, ...]:
         return self._case.ops_of.get(record, ())
+
+    def _twins(self, record: str) -> Mapping[str, list[str]]:
+        """By each op of a record: the ops that the same request made of it, on any node. Whoever
+        saw one has seen the deed; the others are hidden wherever that is known."""
+        if record not in self._twins_of:
+            made: dict[tuple[str | None, str], list[str]] = {}
+            for op in self._ops(record):
+                made.setdefault((op.author, op.idem or op.dot), []).append(op.dot)
+            self._twins_of[record] = {dot: dots for dots in made.values() for dot in dots}
+        return self._twins_of[record]
 
     def _is_missed(self, record: str, session: Session, until_ns: int) -> bool:
         """Whether it had to be shown, and nobody can have taken it away by then."""
@@ -139,6 +150,7 @@ class _Judge:
         )
 
     def _texts(self, record: str, fields: Mapping[str, Any], session: Session) -> Iterator[str]:
+        twins = self._twins(record)
         for name in TEXTS:
             if name not in fields:
                 continue
@@ -146,7 +158,6 @@ class _Judge:
                 (op, said) for op in self._ops(record) if (said := _text(op, name)) is not None
             ]
             same = [op for op, said in wrote if said == fields[name]]
-            twins = _twins(self._ops(record))
             known = [op for op, _ in wrote if session.knows(op) and len(twins[op.dot]) == 1]
             newest = max((op.order_key for op in known), default=None)
             if newest is None or not same:
@@ -161,11 +172,11 @@ class _Judge:
             return
         shown = set(fields["tags"] or ())
         ops = self._ops(record)
+        twins = self._twins(record)
         for tag in sorted({tag for op in ops for tag in op.tags}):
             added = [op for op in ops if tag in op.tags]
             taken = _untagged(tag, ops if tag not in shown else filter(session.knows, ops))
             if tag not in shown:
-                twins = _twins(ops)
                 taken |= {twin for dot in taken for twin in twins.get(dot, ())}
             if tag in shown and all(op.dot in taken for op in added):
                 why, fs = f"shows the tag {tag}, which the session has seen go", ("tag",)
@@ -177,15 +188,6 @@ class _Judge:
                 continue
             if not self._lost(record, fs, tag):
                 yield f"{record} {why}"
-
-
-def _twins(ops: Iterable[LogOp]) -> dict[str, list[str]]:
-    """By each op of a record: the ops that the same request made of it, on any node. Whoever saw
-    one has seen the deed; the others are hidden wherever that is known."""
-    made: dict[tuple[str | None, str], list[str]] = {}
-    for op in ops:
-        made.setdefault((op.author, op.idem or op.dot), []).append(op.dot)
-    return {dot: dots for dots in made.values() for dot in dots}
 
 
 def _untagged(tag: str, ops: Iterable[LogOp]) -> set[str]:

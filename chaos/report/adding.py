@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Final
 
 from chaos.checker.reading import rank
@@ -65,11 +66,13 @@ class Sum:
     def of(cls, runs: Sequence[RunResult], fault: str = "all", nodes: int = 0) -> Sum:
         """`nodes`: 0 if they are of several sizes."""
         quiet = undisturbed(runs)
+        healed, level = attrgetter("healed_s"), attrgetter("level_s")
         return cls(
             fault, nodes, len(runs), sum(one.cycles for one in runs),
             sum(one.acknowledged for one in runs), sum(one.unknown for one in runs),
             sum(one.lost for one in runs), min((one.convergence for one in runs), default=0.0),
-            _healed(runs), _level(runs), _healed(quiet), _level(quiet),
+            _spread(runs, healed), _spread(runs, level), _spread(quiet, healed),
+            _spread(quiet, level),
             sum(not one.holds for one in runs), sum(one.seconds for one in runs),
         )  # fmt: skip
 
@@ -82,14 +85,9 @@ def undisturbed(runs: Sequence[RunResult]) -> Sequence[RunResult]:
     return alone if {(one.fault, one.nodes) for one in alone} == kinds else runs
 
 
-def _healed(runs: Sequence[RunResult]) -> Spread:
-    missing = sum(max(0, begun(one) - len(one.healed_s)) for one in runs)
-    return Spread.of([s for one in runs for s in one.healed_s], missing)
-
-
-def _level(runs: Sequence[RunResult]) -> Spread:
-    missing = sum(max(0, begun(one) - len(one.level_s)) for one in runs)
-    return Spread.of([s for one in runs for s in one.level_s], missing)
+def _spread(runs: Sequence[RunResult], times_s: Callable[[RunResult], Sequence[float]]) -> Spread:
+    missing = sum(max(0, begun(one) - len(times_s(one))) for one in runs)
+    return Spread.of([s for one in runs for s in times_s(one)], missing)
 
 
 def planned(run: RunResult) -> int:
