@@ -72,10 +72,9 @@ class DataPlane(Hearing):
             return []
         away_us, self.now_us = now_us - self.now_us, now_us
         if away_us >= AWAY_US:
+            self.startup.excuse(away_us)
             for link in self.links.values():
                 link.excuse(away_us)
-        if self.startup.began_us is None:
-            self.startup.began_us = now_us
         out = [effect for event in events for effect in self._handle(now_us, event)]
         out += self._settle(now_us)
         fence = next((effect for effect in out if isinstance(effect, Fence)), None)
@@ -98,7 +97,9 @@ class DataPlane(Hearing):
         match event:
             case Heard(fingerprint, message):
                 return self._heard(now_us, fingerprint, message)
-            case Tick(wall_us):
+            case Tick(wall_us, can_hear):
+                if can_hear:
+                    self.startup.can_hear(now_us)
                 return self._tick(now_us, wall_us)
             case Disconnected(node_id):
                 self.catchup.disconnected(now_us, node_id)

@@ -22,6 +22,8 @@ class Tick:
     """Time has passed. `wall_us` is only passed on."""
 
     wall_us: int
+    can_hear: bool = True
+    "Whether the way to other members is open by now: before that, silence says nothing of them."
 
 
 @dataclass(frozen=True, slots=True)

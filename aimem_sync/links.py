@@ -26,6 +26,10 @@ AWAY_US: Final = 300_000
 """A node takes a step every tenth of a second. One that took none for this long was held up itself,
 by a busy machine say, and its silence is not that of the others."""
 
+EXCUSED_US_MAX: Final = 3_000_000
+"""So much of one silence is excused at most: a node that is held up again and again would otherwise
+never find out that a member is gone."""
+
 LAG_OPS_MAX: Final = 256
 """Who lacks more of this node's log than one batch does not confirm a write in time."""
 
@@ -81,6 +85,8 @@ class Link:
     floor: Cursor = field(default_factory=Cursor)
     epoch: int = 0
     heard_us: int | None = None
+    excused_us: int = 0
+    "How much later than it was that is, because this node was held up since."
     beaten_us: int | None = None
     "When it was last sent a beat."
     told_us: int | None = None
@@ -117,9 +123,14 @@ class Link:
     def excuse(self, away_us: int) -> None:
         """This node was held up for so long: that the member was not heard of meanwhile, and that
         its answer was not taken in, says nothing about the member."""
-        if self.heard_us is not None:
-            self.heard_us += away_us
         self.awaited_since_us += away_us
+        if self.heard_us is not None:
+            excused_us = min(away_us, EXCUSED_US_MAX - self.excused_us)
+            self.excused_us += excused_us
+            self.heard_us += excused_us
+
+    def _heard(self, now_us: int) -> None:
+        self.heard_us, self.excused_us = now_us, 0
 
     def in_sync(self, now_us: int, own: Origin, own_seq: int) -> bool:
         """Whether it can be expected to confirm a write in time."""
@@ -153,7 +164,7 @@ class Link:
         self._hold({origin: head.seq for origin, head in beat.heads.items()})
         self.floor = self.floor.merge(beat.floor)
         self.epoch = max(self.epoch, beat.epoch)
-        self.heard_us = now_us
+        self._heard(now_us)
         return True
 
     def sent_own(self, origin: Origin, seq: int) -> None:
@@ -167,7 +178,7 @@ class Link:
             return False
         before = self.held.get(ack.origin, 0)
         self._hold({ack.origin: ack.durable_seq})
-        self.heard_us = now_us
+        self._heard(now_us)
         self.refusal = ack.status
         if ack.status not in (Status.OK, Status.GAP):
             self.refused_seq = max(self.refused_seq, ack.answered)

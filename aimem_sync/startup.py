@@ -17,9 +17,9 @@ from typing import Final
 from aimem_sync.events import WriteWanted
 from aimem_sync.members import Config
 
-GRACE_US: Final = 1_500_000
-"""How long after its start a node waits for others: three beats. Who is not in reach by then is
-away, and nobody waits for those."""
+GRACE_US: Final = 3_000_000
+"""How long a node waits for others once it can hear them: two attempts to connect, of 1.2 s each,
+and a beat. Who is not in reach by then is away, and nobody waits for those."""
 
 
 @dataclass(slots=True)
@@ -27,12 +27,22 @@ class Startup:
     """The writes that wait, and whom they wait for."""
 
     began_us: int | None = None
-    "When the first thing happened to this node."
+    "When others could first be heard, later by as long as this node was held up since."
     heard: set[str] = field(default_factory=set)
     "Members that have told how far they hold the own log, and agree with it."
     held: dict[int, WriteWanted] = field(default_factory=dict)
     "By request, in the order in which they came."
     is_over_for_good: bool = False
+
+    def can_hear(self, now_us: int) -> None:
+        """The way to others is open: from now on their silence counts."""
+        if self.began_us is None:
+            self.began_us = now_us
+
+    def excuse(self, away_us: int) -> None:
+        """This node was held up for so long, and could not have heard anybody."""
+        if self.began_us is not None:
+            self.began_us += away_us
 
     def is_over(self, now_us: int, config: Config, me: str) -> bool:
         """Whether the own log may be written to. Once it may, it may for good."""
@@ -58,7 +68,7 @@ class Startup:
 
     def wake_at_us(self) -> int | None:
         """When to look again at the latest; None if nothing waits."""
-        if not self.held or self.began_us is None:
+        if not self.held:
             return None
         first = min(wanted.deadline_us for wanted in self.held.values())
-        return min(first, self.began_us + GRACE_US)
+        return first if self.began_us is None else min(first, self.began_us + GRACE_US)

@@ -45,6 +45,7 @@ WITHOUT_OWN_TEST = {
     "aimem_node/operations/everything.py": "a list of imports; test_registry checks what it fills",
     "aimem_node/replica/vectors.py": "values; test_adopting and test_peer_vectors hand them on",
     "aimem_node/replica/subscribed.py": "values and protocols; test_telling and test_webhooks",
+    "aimem_node/store/meta.py": "names; every test of the store goes by some of them",
     "aimem_node/store/view_base.py": "two look-ups that test_view and test_view_log go through",
     "aimem_node/store/view_log.py": "test_view, test_session and test_truncation read all of it",
     "aimem_node/replica/touch.py": "a value and a protocol; test_tally and test_touching use them",

@@ -33,6 +33,7 @@ from aimem_node.replica.net import Net, Nobody
 from aimem_node.replica.outbox import Outbox
 from aimem_node.replica.recent import Recent
 from aimem_node.replica.signatures import Verifier
+from aimem_node.replica.standing import begin_settled
 from aimem_node.replica.votes import VoteFile
 from aimem_node.store.snapshot import SnapshotFile
 from aimem_node.store.store import Store
@@ -98,7 +99,7 @@ class Plane:
         self.net: Net = Nobody()
         self.core = DataPlane(begin)
         self.tallies = Tallies()
-        self.settled: Cursor | None = begin_settled(self.core)
+        self.settled = begin_settled(self.core)
         "What every member has taken in: the store may forget what was overwritten before then."
         self.committed: Mapping[Origin, int] = {}
         self.in_sync: frozenset[str] = frozenset((self.core.me,))
@@ -120,7 +121,7 @@ class Plane:
         self._files: dict[int, Path] = {}
         self._disk = Disk(store, votes, self.feed_soon, self._soon)
         self._timer: asyncio.TimerHandle | None = None
-        self._alarm = Alarm(clock, lambda: self.feed(Tick(clock.now_us())))
+        self._alarm = Alarm(clock, self._time)
         self._sum_after_us = 0
         self._closed = False
 
@@ -463,11 +464,14 @@ class Plane:
     def _tick(self) -> None:
         if self._closed:
             return
-        self.feed(Tick(self.clock.now_us()))
+        self._time()
         self._look()
         self._sum_up()
         delay_s = TICK_ALONE_S if self.is_alone else TICK_S
         self._timer = self._loop.call_later(delay_s, self._tick)
+
+    def _time(self) -> None:
+        self.feed(Tick(self.clock.now_us(), can_hear=type(self.net) is not Nobody))
 
     def _sum_up(self) -> None:
         """Now and then: have the state's digest told to the others, who compare it with theirs."""
@@ -493,8 +497,3 @@ class Plane:
         self.in_sync = frozenset(self.core.in_sync(self.clock.monotonic_us()))
         self.committed = self.core.committed()
         self.watch.look(self, self.clock.monotonic_us())
-
-
-def begin_settled(core: DataPlane) -> Cursor | None:
-    """Of a cluster of one, all that is here is everywhere."""
-    return None if len(core.config.members) > 1 else core.intake.have()

@@ -18,7 +18,7 @@ from aimem_node.store.store import Store
 from aimem_node.store.view import View
 from aimem_sync.canon import canonical_json
 from aimem_sync.cursor import Cursor
-from aimem_sync.dataplane import Standing
+from aimem_sync.dataplane import DataPlane, Standing
 from aimem_sync.effects import Vote
 from aimem_sync.faults import OpFault
 from aimem_sync.log import Head
@@ -166,3 +166,8 @@ def standing(
         proves=proves,
         snapshot_lag_ops=snapshot_lag_ops,
     )
+
+
+def begin_settled(core: DataPlane) -> Cursor | None:
+    """Of a cluster of one, all that is here is everywhere."""
+    return None if len(core.config.members) > 1 else core.intake.have()

@@ -22,7 +22,8 @@ import apsw
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.durable import put_in_place, replace_file, sync_directory
 from aimem_node.store.database import DATABASE, RESTORING, DirectoryLock, open_reader
-from aimem_node.store.schema import META_VECTOR_NUMBERS, check_readable, schema_of
+from aimem_node.store.meta import META_VECTOR_NUMBERS
+from aimem_node.store.schema import check_readable, schema_of
 
 META_RESTORED: Final = "restored"
 """There from a restore until the node has begun a new log."""

@@ -18,8 +18,7 @@ from typing import Any, Final, Protocol, cast
 
 import apsw
 
-from aimem_node.store.prepared import open_snapshot, refused
-from aimem_node.store.schema import (
+from aimem_node.store.meta import (
     IN_INDEX,
     IN_WAL,
     META_LAMPORT,
@@ -27,6 +26,7 @@ from aimem_node.store.schema import (
     META_UNSCRUBBED,
     META_VECTOR_NUMBERS,
 )
+from aimem_node.store.prepared import open_snapshot, refused
 from aimem_node.store.session import WriteSession
 from aimem_node.store.snapshot import InstalledFile
 from aimem_node.store.view import View

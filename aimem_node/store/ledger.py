@@ -11,7 +11,7 @@ from typing import Final
 
 import apsw
 
-from aimem_node.store.schema import META_LAMPORT
+from aimem_node.store.meta import META_LAMPORT
 from aimem_sync.digest import BUCKETS, NOTHING, SUM_BYTES, Digest
 from aimem_sync.dot import Origin
 from aimem_sync.log import Head

@@ -15,28 +15,17 @@ from typing import Any, Final
 import apsw
 
 from aimem_node.contract.errors import Code, Failure
+from aimem_node.store.meta import META_SCHEMA
 from aimem_node.store.naming import folded
 from aimem_node.store.sameness import fingerprint, topic_of
 from aimem_node.store.schema_past import tell_the_past
 from aimem_node.store.schema_text import index_all_scripts
+from aimem_node.store.showing import show_again
 from aimem_node.store.vectors import VECTOR_TABLES
 from aimem_node.store.words import teach
 
 APPLICATION_ID: Final = 0x61696D65
 """Stands in the file's header and spells "aime": a SQLite file without it is not ours."""
-
-META_SCHEMA: Final = "schema"
-META_LAMPORT: Final = "lamport"
-META_VECTOR_NUMBERS: Final = "vector_numbers"
-"""Names the numbering of vectors in this file: whoever brings another file in removes it."""
-META_VECTORS_UNSCRUBBED: Final = "vectors_unscrubbed"
-"""There while the vector of a purged memory may still stand in a saved index."""
-META_UNSCRUBBED: Final = "unscrubbed"
-"""There while words of a purged memory may still stand in the file; the value says where."""
-IN_INDEX: Final = b"index"
-"""In pages of the index, and in the WAL."""
-IN_WAL: Final = b"wal"
-"""In the WAL alone."""
 
 MARKED_AT_ONCE: Final = 500
 """Memories whose texts stand in memory at once while a file is brought forward."""
@@ -307,7 +296,10 @@ class Migration:
     number: int
     "The schema it leads to, from 1."
     what: str
-    apply: Callable[[apsw.Connection], None]
+    apply: Callable[[apsw.Connection], None] | None
+    shows_again: bool = False
+    """Whether records show something else since. Their rows are made again after the last step,
+    by the code of now, which writes rows of the last schema only."""
 
 
 def _first(connection: apsw.Connection) -> None:
@@ -434,6 +426,7 @@ MIGRATIONS: Final[tuple[Migration, ...]] = (
     Migration(2, "members, floors, answers beside ops, whose write is shown", _second),
     Migration(3, "links by time, names of entities, how many memories, what is alike", _third),
     Migration(4, "vectors of memories", _fourth),
+    Migration(5, "what is shown where a request was done twice", None, shows_again=True),
 )
 SCHEMA: Final = MIGRATIONS[-1].number
 """The schema this version reads and writes."""
@@ -470,10 +463,13 @@ def migrate(
 ) -> None:
     """Take all steps above `have` in one transaction: all of them, or none."""
     teach(connection)
+    steps = [migration for migration in migrations if migration.number > have]
     with connection:
-        for migration in migrations:
-            if migration.number > have:
-                migration.apply(connection)
+        for step in steps:
+            if step.apply is not None:
+                step.apply(connection)
+        if any(step.shows_again for step in steps):
+            show_again(connection)
         connection.execute(
             "INSERT OR REPLACE INTO meta(k, v) VALUES(?, ?)",
             (META_SCHEMA, str(migrations[-1].number).encode()),

@@ -23,8 +23,8 @@ from aimem_node.store.fulltext import Mode, SearchResult
 from aimem_node.store.index import Index, Text
 from aimem_node.store.ledger import Ledger, Numbers
 from aimem_node.store.listing import Filter
+from aimem_node.store.meta import IN_INDEX, META_UNSCRUBBED
 from aimem_node.store.repair import Repair, fits
-from aimem_node.store.schema import IN_INDEX, META_UNSCRUBBED
 from aimem_node.store.shelf import Shelf
 from aimem_node.store.truncation import truncate
 from aimem_node.store.vector_writes import VectorWrites

@@ -18,7 +18,7 @@ import apsw
 
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.store.database import open_reader, overwrite_deleted
-from aimem_node.store.schema import META_LAMPORT, META_SCHEMA, META_UNSCRUBBED
+from aimem_node.store.meta import META_LAMPORT, META_SCHEMA, META_UNSCRUBBED
 from aimem_node.store.view import View
 from aimem_sync.cursor import Cursor
 from aimem_sync.dot import Origin

@@ -22,7 +22,7 @@ import apsw
 
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.store.database import open_reader
-from aimem_node.store.schema import META_VECTOR_NUMBERS, META_VECTORS_UNSCRUBBED
+from aimem_node.store.meta import META_VECTOR_NUMBERS, META_VECTORS_UNSCRUBBED
 from aimem_node.store.vector_file import remove_files
 from aimem_node.store.vectors import VectorSpace
 from aimem_node.store.view import View

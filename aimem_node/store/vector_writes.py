@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from aimem_node.contract.errors import Code, Failure
-from aimem_node.store.schema import META_VECTOR_NUMBERS, META_VECTORS_UNSCRUBBED
+from aimem_node.store.meta import META_VECTOR_NUMBERS, META_VECTORS_UNSCRUBBED
 from aimem_node.store.vectors import Model, VectorSpace, encoded, problem_with
 from aimem_node.store.view_log import LogView
 from aimem_node.store.view_vectors import VectorView

@@ -6,8 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import Any, Final
 
+from aimem_node.store.meta import META_LAMPORT
 from aimem_node.store.rows import PlacedOp
-from aimem_node.store.schema import META_LAMPORT
 from aimem_node.store.travelling import answers_of, encoded_ops
 from aimem_node.store.view_base import ViewBase
 from aimem_sync.cursor import Cursor

@@ -24,7 +24,7 @@ import apsw
 from aimem_node.contract.errors import Code, Failure
 from aimem_node.store.database import BUSY_MS
 from aimem_node.store.install import Install, install, replace
-from aimem_node.store.schema import IN_INDEX, IN_WAL, META_UNSCRUBBED
+from aimem_node.store.meta import IN_INDEX, IN_WAL, META_UNSCRUBBED
 from aimem_node.store.session import WriteSession
 from aimem_node.store.snapshot import InstalledFile
 from aimem_node.store.vector_index import VectorIndexes

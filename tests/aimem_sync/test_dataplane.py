@@ -36,7 +36,7 @@ from aimem_sync.events import (
     WriteWanted,
     Wrote,
 )
-from aimem_sync.links import BEAT_US, REACH_US, RTTS_LEAST
+from aimem_sync.links import AWAY_US, BEAT_US, EXCUSED_US_MAX, REACH_US, RTTS_LEAST
 from aimem_sync.log import Head
 from aimem_sync.messages import Append, AppendAck, Beat, Pull, SnapshotWanted
 from tests.aimem_sync.cluster import (
@@ -92,12 +92,25 @@ def test_a_write_without_enough_members_in_reach_is_refused_and_never_stamped() 
 def test_a_node_that_was_held_up_itself_does_not_take_the_others_for_silent() -> None:
     plane = core()
     tell(plane, B, beat())
-    assert of(Stamp, plane.step(9 * REACH_US, WriteWanted(1, 10 * REACH_US))) == [Stamp(1)]
+    assert of(Stamp, plane.step(2 * REACH_US, WriteWanted(1, 10 * REACH_US))) == [Stamp(1)]
     silent = core()
     tell(silent, B, beat())
     for now_us in range(0, 2 * REACH_US, 100_000):
         silent.step(now_us, Tick(0))
     assert of(Stamp, silent.step(2 * REACH_US, WriteWanted(1, 10 * REACH_US))) == []
+
+
+def test_a_node_that_is_held_up_again_and_again_finds_out_that_a_member_is_gone() -> None:
+    plane = core()
+    tell(plane, B, beat())
+    gone_us = REACH_US + EXCUSED_US_MAX
+    for now_us in range(AWAY_US, gone_us + 1, AWAY_US):
+        plane.step(now_us, Tick(0))
+    assert of(Stamp, plane.step(gone_us, WriteWanted(1, 10 * gone_us))) == [Stamp(1)]
+    assert of(Stamp, plane.step(gone_us + AWAY_US, WriteWanted(2, 10 * gone_us))) == []
+    tell(plane, B, beat(), gone_us + AWAY_US)
+    later_us = gone_us + AWAY_US + 2 * REACH_US
+    assert of(Stamp, plane.step(later_us, WriteWanted(3, 10 * gone_us))) == [Stamp(3)]
 
 
 def test_an_answer_that_lay_here_while_the_node_was_held_up_is_not_called_slow() -> None:

@@ -48,12 +48,36 @@ def test_of_five_those_are_enough_one_of_whom_holds_whatever_was_committed() -> 
     assert stamped == [False, False, True, False]
 
 
-def test_who_hears_nobody_waits_no_longer_than_three_beats() -> None:
+def pass_by(plane: DataPlane, first_us: int, last_us: int, *, can_hear: bool = True) -> list[Stamp]:
+    """Keep time as a node does that nothing holds up."""
+    ticks = range(first_us, last_us + 1, 100_000)
+    return [one for now_us in ticks for one in of(Stamp, plane.step(now_us, Tick(0, can_hear)))]
+
+
+def test_who_hears_nobody_waits_for_two_attempts_to_connect_and_no_longer() -> None:
+    plane = new_core(config(A, B, C), LOG)
+    plane.step(0, Tick(0), AT_ONCE)
+    assert plane.wake_at_us() == GRACE_US
+    assert pass_by(plane, 0, GRACE_US - 1) == []
+    assert pass_by(plane, GRACE_US, GRACE_US) == [Stamp(1)]
+
+
+def test_silence_counts_for_nothing_before_the_way_to_others_is_open() -> None:
     plane = new_core(config(A, B, C), LOG)
     plane.step(0, AT_ONCE)
-    assert plane.wake_at_us() == GRACE_US
-    assert not of(Stamp, plane.step(GRACE_US - 1, Tick(0)))
-    assert of(Stamp, plane.step(GRACE_US, Tick(0))) == [Stamp(1)]
+    assert plane.wake_at_us() == AT_ONCE.deadline_us
+    assert pass_by(plane, 0, 2 * GRACE_US, can_hear=False) == []
+    assert pass_by(plane, 2 * GRACE_US, 3 * GRACE_US - 1) == []
+    assert pass_by(plane, 3 * GRACE_US, 3 * GRACE_US) == [Stamp(1)]
+
+
+def test_the_time_for_which_a_node_was_held_up_itself_is_not_what_it_waits() -> None:
+    plane = new_core(config(A, B, C), LOG)
+    plane.step(0, Tick(0), AT_ONCE)
+    away_us = 2 * GRACE_US
+    assert pass_by(plane, away_us, away_us + GRACE_US - 100_000) == []
+    assert of(Stamp, tell(plane, B, beat(LOG))) == []
+    assert of(Stamp, tell(plane, C, beat_of_c())) == [Stamp(1)]
 
 
 def test_a_lone_node_waits_for_nobody() -> None:
@@ -67,19 +91,19 @@ def test_nobody_is_waited_for_where_the_log_is_a_new_one() -> None:
 
 def test_a_write_whose_time_is_up_is_told_that_nothing_was_written() -> None:
     plane = new_core(config(A, B, C), LOG)
-    plane.step(0, WriteWanted(1, 1_000, allow_pending=True))
+    plane.step(0, Tick(0), WriteWanted(1, 1_000, allow_pending=True))
     assert plane.wake_at_us() == 1_000
     (answer,) = of(Answer, plane.step(1_000, Tick(0)))
     assert answer.outcome is Outcome.NOT_WRITTEN
     assert "has just begun" in answer.reason
-    assert not of(Stamp, plane.step(GRACE_US, Tick(0)))
+    assert pass_by(plane, 0, GRACE_US) == []
 
 
 def test_a_write_that_its_caller_gave_up_is_not_begun_later() -> None:
     plane = new_core(config(A, B, C), LOG)
     plane.step(0, AT_ONCE)
     plane.step(1, NotWritten(1, "the caller gave up"))
-    assert not of(Stamp, plane.step(GRACE_US, Tick(0)))
+    assert pass_by(plane, 0, GRACE_US) == []
 
 
 def test_an_older_image_of_the_disk_is_found_out_before_anything_is_written_on_it() -> None:

@@ -301,6 +301,11 @@ def over_with_the_first(self: Any, now_us: int, config: Any, me: str) -> bool:
     return bool(self.heard) or _is_over(self, now_us, config, me)
 
 
+def over_long_after_the_start(self: Any, now_us: int, config: Any, me: str) -> bool:
+    self.can_hear(now_us)
+    return _is_over(self, now_us, config, me)
+
+
 _is_over = startup.Startup.is_over
 
 

@@ -16,6 +16,7 @@ from aimem_sync.effects import Answer, Install, Keep, Note, Outcome, Send, Trunc
 from aimem_sync.events import Heard, Installed
 from aimem_sync.messages import Accept, Append, AppendAck, Pull, SnapshotWanted, Status
 from aimem_sync.op import Op
+from aimem_sync.startup import GRACE_US
 from tests.sim.disk import Disk, Image
 from tests.sim.world import MS, SECOND, Node, World, node_name
 
@@ -311,6 +312,22 @@ def an_old_image_waits_also_for_who_is_late_to_tell() -> None:
     assert world.notes["fork"] == 0
 
 
+def an_old_image_waits_for_others_only_from_when_it_can_hear_them() -> None:
+    """A start that takes long: clients are let in well before anybody is dialed."""
+    world = cluster()
+    a, before = set_back(world)
+    cut(world, (A, B), (A, C))
+    a.deaf_until_us = world.now_us + GRACE_US + SECOND
+    world.start(A)
+    put(world, A, "r", "two", allow_pending=True, wait_us=2 * GRACE_US)
+    world.run(a.deaf_until_us + SECOND)
+    assert a.disk.image.have().get(before) == 0
+    world.net.heal()
+    level(world)
+    assert a.disk.origin != before
+    assert world.notes["fork"] == 0
+
+
 def a_fork_is_found_out_and_taken_in_by_nobody() -> None:
     """The same while it reaches nobody, and it has written on: two ops have one name."""
     world = cluster()
@@ -318,7 +335,7 @@ def a_fork_is_found_out_and_taken_in_by_nobody() -> None:
     world.oracles.forgive_forks = True
     cut(world, (A, B), (A, C))
     world.start(A)
-    world.run(world.now_us + 2 * SECOND)
+    world.run(world.now_us + GRACE_US + SECOND)
     put(world, A, "r", "two", allow_pending=True)
     put(world, A, "r", "three", allow_pending=True)
     world.run(world.now_us + 100 * MS)
@@ -384,6 +401,7 @@ SCHEDULES = (
     an_old_image_under_its_old_name_is_found_out,
     an_old_image_writes_nothing_before_others_have_told_what_they_hold,
     an_old_image_waits_also_for_who_is_late_to_tell,
+    an_old_image_waits_for_others_only_from_when_it_can_hear_them,
     a_fork_is_found_out_and_taken_in_by_nobody,
     a_write_commits_with_a_member_down_and_reaches_it_later,
     relayed_ops_reach_whom_their_origin_cannot,

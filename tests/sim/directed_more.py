@@ -10,6 +10,7 @@ from aimem_sync.cursor import Cursor
 from aimem_sync.effects import Answer, Note, Outcome, RefuseRead
 from aimem_sync.events import Heard
 from aimem_sync.messages import Beat, Learn, Pull
+from aimem_sync.startup import GRACE_US
 from tests.sim.directed import A, B, C, cluster, cut, level, put, until
 from tests.sim.keys import signature
 from tests.sim.oracles import Violation
@@ -148,7 +149,7 @@ def a_forked_write_is_never_called_committed() -> None:
     cut(world, (A, B), (A, C))
     world.restore(A, image, renew=False, origin=origin)
     world.start(A)
-    world.run(world.now_us + 2 * SECOND)
+    world.run(world.now_us + GRACE_US + SECOND)
     answers = answers_of(world)
     for number in range(3):
         put(world, A, "r", f"other {number}", allow_pending=True, wait_us=4 * SECOND)

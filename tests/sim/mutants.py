@@ -257,6 +257,12 @@ MUTANTS = (
         seeds=200,
     ),
     Mutant(
+        "waits from when it began and not from when it can hear",
+        ((startup.Startup, "is_over", broken.over_long_after_the_start),),
+        schedule=directed.an_old_image_waits_for_others_only_from_when_it_can_hear_them,
+        seeds=0,
+    ),
+    Mutant(
         "any member's word is enough",
         ((startup.Startup, "is_over", broken.over_with_the_first),),
         schedule=directed.an_old_image_waits_also_for_who_is_late_to_tell,

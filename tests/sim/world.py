@@ -102,6 +102,8 @@ class Node:
     batch_ops: int = 256
     "How many ops fit the bytes of one message."
     in_flight: list[Effect | WriteJob] = field(default_factory=list)
+    deaf_until_us: int = 0
+    "Until then its process runs, and has not come to opening the way to others."
 
 
 def node_name(number: int) -> str:
@@ -267,7 +269,7 @@ class World:
         node = self.nodes[name]
         if node.boot != boot or node.core is None:
             return
-        self.step(node, Tick(self.now_us + node.skew_us))
+        self._time(node)
         self.after(TICK_US, self._tick, name, boot)
 
     def _sum(self, name: str, boot: int) -> None:
@@ -295,7 +297,11 @@ class World:
     def _wake(self, name: str, boot: int) -> None:
         node = self.nodes[name]
         if node.boot == boot:
-            self.step(node, Tick(self.now_us + node.skew_us))
+            self._time(node)
+
+    def _time(self, node: Node) -> None:
+        can_hear = self.now_us >= node.deaf_until_us
+        self.step(node, Tick(self.now_us + node.skew_us, can_hear))
 
     # ---- effects ---------------------------------------------------------------------------------
 
