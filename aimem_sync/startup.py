@@ -17,9 +17,9 @@ from typing import Final
 from aimem_sync.events import WriteWanted
 from aimem_sync.members import Config
 
-GRACE_US: Final = 3_000_000
-"""How long a node waits for others once it can hear them: two attempts to connect, of 1.2 s each,
-and a beat. Who is not in reach by then is away, and nobody waits for those."""
+GRACE_US: Final = 1_500_000
+"""How long a node waits for others once it can hear them: three beats. Who is not in reach by then
+is away, and nobody waits for those: it is also how long a write waits that says nothing of it."""
 
 
 @dataclass(slots=True)

@@ -54,7 +54,7 @@ def pass_by(plane: DataPlane, first_us: int, last_us: int, *, can_hear: bool = T
     return [one for now_us in ticks for one in of(Stamp, plane.step(now_us, Tick(0, can_hear)))]
 
 
-def test_who_hears_nobody_waits_for_two_attempts_to_connect_and_no_longer() -> None:
+def test_who_hears_nobody_waits_no_longer_than_three_beats() -> None:
     plane = new_core(config(A, B, C), LOG)
     plane.step(0, Tick(0), AT_ONCE)
     assert plane.wake_at_us() == GRACE_US
