@@ -9,6 +9,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from aimem_node.config import load
 from aimem_node.contract import codec
 from aimem_node.contract.calls import Channel, Credentials
 from aimem_node.contract.operations import OPERATIONS
+from aimem_node.contract.values import WriteOptions
 from aimem_node.gateways.demo.own_team import free_port
 from aimem_node.main import Core, Node
 from aimem_node.replica.certs import der_of
@@ -38,6 +40,9 @@ from aimem_sync.members import Config, Member, Role, encode_config
 from chaos.link import Link
 
 WAIT_S = 30.0
+PATIENT_MS = 15_000
+"""How long a write waits that says nothing of it: a machine that is busy with other tests may stand
+still for longer than a user would wait."""
 
 
 class ShiftedClock(SystemClock):
@@ -202,6 +207,11 @@ class Team:
         self, who: Credentials, name: str, operation: str, fields: dict[str, Any]
     ) -> dict[str, Any]:
         request = codec.from_json(OPERATIONS[operation].request, fields)
+        if hasattr(request, "options"):
+            options = request.options or WriteOptions()
+            if options.deadline_ms is None:
+                options = replace(options, deadline_ms=PATIENT_MS)
+            request = replace(request, options=options)
         core = self.nodes[name].core
         assert core is not None
         answer: dict[str, Any] = codec.to_json(await core.dispatcher.call(operation, request, who))

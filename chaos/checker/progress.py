@@ -16,7 +16,7 @@ from chaos.checker.evidence import Evidence
 from chaos.checker.reading import rank
 
 RATE_MIN: Final = 1.0
-"""Acknowledged writes a second. All clients with their pauses make ten."""
+"""Acknowledged writes a second. All clients with their pauses make about five."""
 WINDOW_S_MIN: Final = 1.0
 """A rate over less time than this is taken over this much."""
 

@@ -27,7 +27,7 @@ SHARED: Final = 4
 """Records that every client edits: few, so that edits meet."""
 PATIENCE_S: Final = 5.0
 """Of a client with one call: three times what a node takes to give a write up as pending."""
-DEEDS_PER_S: Final = 15.0
+DEEDS_PER_S: Final = 8.0
 """Enough for every second of a fault to be noticed, and little enough for two cores to run several
 clusters at a time: what is to be shown is what happens to the writes, not how many there can be."""
 START_S: Final = 30.0
