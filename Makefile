@@ -89,9 +89,9 @@ sim-traffic: $(READY) ## Count messages and bytes per op with 3, 5, 9 and 100 me
 mutants: $(READY) ## Break the protocol in every known way, and show what catches it
 	$(BIN)/python -m tests.sim.mutants $(ARGS)
 
-# The properties of the merge, the log and the cursor, with examples drawn from a seed.
-properties: $(READY) ## Try the laws of the pure core on many random histories (SEEDS=500 FIRST_SEED=1)
-	SEEDS=$(SEEDS) $(BIN)/python -m pytest tests/aimem_sync -n 2 -p tests.seeds \
+# Everything that is tested with drawn examples, with others than those that judge a commit.
+properties: $(READY) ## Try the laws on many more drawn examples (SEEDS=500 FIRST_SEED=1)
+	SEEDS=$(SEEDS) $(BIN)/python -m pytest tests/aimem_sync tests -m hypothesis -n 2 -p tests.seeds \
 	  --hypothesis-profile=seeds --hypothesis-seed=$(FIRST_SEED)
 
 bench: $(READY) ## Measure the node on this machine and print the figures

@@ -1,7 +1,7 @@
 """A Hypothesis profile for `make properties`: as many examples for each property as SEEDS says.
 
 Loaded with `-p tests.seeds`, before any conftest, so that the profile is known when the command
-line asks for it. The commit-time profile of the pure core stays where its tests are.
+line asks for it. The commit-time profile stays where the tests of the pure core are.
 """
 
 import os

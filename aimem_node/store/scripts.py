@@ -171,12 +171,12 @@ def grams(run: str, *, asked: bool) -> list[str]:
     """What a run is found by: each two characters that stand together.
 
     A text is also found by each single Chinese character, since many are words, and by the first
-    syllable of a Korean word; it is not `asked` for these.
+    syllable of a Korean word; it is not `asked` for these unless there is nothing else to ask for.
     """
     clusters = _CLUSTER.findall(run) if _HAS_CLUSTERS.search(run) else list(run)
     pairs = list(map(add, clusters, clusters[1:]))
-    if asked:
-        return pairs or clusters
+    if asked and pairs:
+        return pairs
     single = dict.fromkeys(_IS_HAN.findall(run))
     if _IS_HANGUL.match(run):
         single[clusters[0]] = None

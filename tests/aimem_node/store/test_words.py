@@ -2,7 +2,7 @@
 
 import apsw
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from aimem_node.store.schema_text import TOKENIZER
@@ -54,6 +54,7 @@ def test_any_text_gives_words_that_can_be_quoted(text) -> None:
 
 # Of the youngest scripts SQLite does not know the capital letters.
 @given(st.text(st.characters(codec="utf-8", exclude_categories=("Lu",)) | st.sampled_from("AÄЯΣ")))
+@example("0㐀\u102b")
 def test_any_text_is_found_by_each_of_its_words(text) -> None:
     read = apsw.Connection(":memory:").fts5_tokenizer(*TOKENIZER)
 
